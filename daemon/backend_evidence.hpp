@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "policies/policy.hpp"
+#include "repair/error.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace chainkeeper::daemon {
+
+enum class KnownBackend : std::uint8_t { nft, legacy };
+std::string_view to_string(KnownBackend backend);
+
+// What speaks for the backend that kubelet uses, strongest first. Two of them that disagree make it ambiguous, and so
+// does none at all: a chain in the wrong backend misleads everybody who looks for kubelet's.
+struct BackendEvidence {
+    policies::BackendChoice policy = policies::BackendChoice::automatic;
+    bool chains_in_nft = false;                 // guarded chains were seen there
+    std::optional<KnownBackend> remembered;     // from before the flush
+    std::optional<KnownBackend> iptables_says;  // `iptables -V`
+
+    // The backend, where it is beyond doubt.
+    [[nodiscard]] std::optional<KnownBackend> backend() const;
+    // "the guarded chains are in nf_tables, but iptables -V says legacy"
+    [[nodiscard]] std::string describe() const;
+};
+
+// "iptables v1.8.9 (nf_tables)" and "iptables v1.8.9 (legacy)"; before 1.8.0 there was only legacy, and no word of it.
+std::optional<KnownBackend> backend_in_version(std::string_view iptables_version);
+
+// What the `iptables` of this machine says of itself. Nothing where there is none.
+std::optional<KnownBackend> ask_iptables();
+
+// The backend remembered in the state directory. What cannot be read is not remembered.
+std::optional<KnownBackend> remembered_backend(const std::filesystem::path& state_directory);
+repair::Result<void> remember_backend(const std::filesystem::path& state_directory, KnownBackend backend);
+
+}  // namespace chainkeeper::daemon

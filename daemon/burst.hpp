@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/clock.hpp"
+#include "repair/nft/event.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace chainkeeper::daemon {
+
+// How much was deleted from the tables kubelet uses, whoever it belonged to.
+struct Losses {
+    unsigned tables = 0;
+    unsigned chains = 0;
+    unsigned rules = 0;
+
+    [[nodiscard]] bool any() const { return tables + chains + rules > 0; }
+    Losses& operator+=(const Losses& other);
+    bool operator==(const Losses&) const = default;
+};
+
+// "2 tables, 6 chains, 5 rules"
+std::string to_string(const Losses& losses);
+
+// One transaction of somebody's, as it was heard.
+struct GenerationHeard {
+    std::uint32_t id = 0;
+    std::uint32_t pid = 0;
+    std::string comm;
+    Instant at;
+    Losses losses;
+};
+
+// A run of transactions that belong together, from the first that touched something guarded to the last before the
+// ruleset came to rest: the flush record.
+struct Burst {
+    Instant first;
+    Instant last;
+    std::vector<GenerationHeard> generations;  // the first of them; the rest is only counted
+    unsigned generation_count = 0;
+    Losses losses;
+    std::vector<std::string> gaps;  // why some of it may not have been heard
+
+    void add(GenerationHeard generation);
+    void add_gap(std::string reason);
+
+    // Who deleted most; nothing where nothing was heard to be deleted.
+    [[nodiscard]] std::optional<GenerationHeard> culprit() const;
+};
+
+}  // namespace chainkeeper::daemon

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "policies/policy.hpp"
+
+namespace chainkeeper::daemon {
+
+using policies::Duration;
+using policies::Instant;
+
+// CLOCK_MONOTONIC: it stands still while the machine sleeps, and so do kubelet's own timers.
+class Clock {
+public:
+    Clock() = default;
+    Clock(const Clock&) = delete;
+    Clock& operator=(const Clock&) = delete;
+    Clock(Clock&&) = delete;
+    Clock& operator=(Clock&&) = delete;
+    virtual ~Clock() = default;
+
+    [[nodiscard]] virtual Instant now() const = 0;
+};
+
+class SystemClock final : public Clock {
+public:
+    [[nodiscard]] Instant now() const override;
+};
+
+}  // namespace chainkeeper::daemon

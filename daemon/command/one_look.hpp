@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/command/command.hpp"
+#include "daemon/report.hpp"
+#include "repair/error.hpp"
+
+#include <vector>
+
+namespace chainkeeper::daemon {
+
+// What one look of the daemon's own kind came to in one family.
+struct FamilyLook {
+    Decided decided;
+    std::optional<Committed> committed;
+    std::optional<Verified> verified;
+};
+
+struct Looked {
+    std::vector<FamilyLook> families;
+    std::vector<std::string> troubles;
+};
+
+// Looks, decides and, unless `dry_run`, repairs and verifies once, by the daemon's decision table and with the evidence
+// that a daemon has left. Refuses to write while a daemon runs. The error is a sentence.
+tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool dry_run);
+
+}  // namespace chainkeeper::daemon

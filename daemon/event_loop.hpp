@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/clock.hpp"
+#include "repair/error.hpp"
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <sys/types.h>
+
+struct sd_event;
+struct sd_event_source;
+
+namespace chainkeeper::daemon {
+
+// sd-event with callbacks that are functions. What is added stays until the loop is destroyed. What a
+// callback throws ends the program.
+class EventLoop {
+public:
+    static repair::Result<EventLoop> create();
+
+    // The descriptor stays the caller's, and has to outlive the loop.
+    repair::Result<void> add_readable(int descriptor, std::function<void()> callback);
+    // Blocks the signal for this process, and takes it here instead.
+    repair::Result<void> add_signal(int signal, std::function<void()> callback);
+    // Once, with what waitpid says of it. SIGCHLD has to be blocked (block_child_signals).
+    repair::Result<void> add_child(pid_t child, std::function<void(int wait_status)> callback);
+
+    // A timer does nothing until it is set, and then calls back once, within a microsecond.
+    class Timer;
+    repair::Result<Timer> add_timer(std::function<void()> callback);
+
+    // Runs until stop().
+    repair::Result<int> run();
+    void stop(int exit_code);
+
+private:
+    struct Release {
+        void operator()(sd_event* loop) const noexcept;
+        void operator()(sd_event_source* source) const noexcept;
+    };
+    using Source = std::unique_ptr<sd_event_source, Release>;
+    explicit EventLoop(sd_event* loop) : loop_{loop} {}
+
+    std::unique_ptr<sd_event, Release> loop_;
+    std::list<std::function<void(int)>> callbacks_;  // a list: their addresses are with sd-event
+    std::list<Source> sources_;
+
+    repair::Result<sd_event_source*> keep(int result, sd_event_source* source, const char* doing);
+};
+
+class EventLoop::Timer {
+public:
+    // CLOCK_MONOTONIC; an instant in the past is due at once. Nothing: off.
+    void set(std::optional<Instant> instant);
+
+private:
+    friend class EventLoop;
+    explicit Timer(sd_event_source* source) : source_{source} {}
+    sd_event_source* source_;
+};
+
+// For the whole process, once: without it the kernel would throw the news of a child away.
+void block_child_signals();
+
+}  // namespace chainkeeper::daemon

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/keeper.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace chainkeeper::daemon {
+
+// {"ipv4": {"monitor": "alive", "source": "presence", "ours": [{"table": "mangle", "chain": "…"}],
+//  "canary_missing_since_ns": 123}, "ipv6": …}; the last key is there while the mangle canary is missing.
+std::string to_json(const Keeper::Evidence& evidence);
+
+// Nothing for what to_json() never wrote.
+std::optional<Keeper::Evidence> evidence_from_json(std::string_view text);
+
+}  // namespace chainkeeper::daemon

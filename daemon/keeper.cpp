@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/keeper.hpp"
+
+#include "repair/diagnose.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace chainkeeper::daemon {
+
+namespace {
+
+using policies::Action;
+using policies::Decision;
+using policies::Row;
+using repair::Diagnosis;
+using repair::Outcome;
+using repair::Plan;
+
+// Each try takes well under a millisecond, and a writer that spoils this many in a row never rests: then the burst is
+// still going on, and the next look comes when it has settled.
+constexpr unsigned most_commits = 50;
+
+// After a failure that no event will announce the end of.
+constexpr Duration retry_interval = std::chrono::seconds{10};
+
+bool is_repair(const Decision& decision)
+{
+    return decision.action == Action::repair || decision.action == Action::would_repair;
+}
+
+// Something of kubelet's is there: a chain that was asked for and is not missing.
+bool has_guarded_chain(const repair::DesiredState& desired, const Diagnosis& diagnosis)
+{
+    const auto missing =
+        std::ranges::count(diagnosis.findings, repair::FindingKind::chain_missing, &repair::Finding::kind);
+    return static_cast<std::size_t>(missing) < desired.chains.size();
+}
+
+std::uint32_t generation_after(std::uint32_t generation)
+{
+    return generation + 1 == 0 ? 1 : generation + 1;
+}
+
+}  // namespace
+
+Keeper::Keeper(Parts parts, Settings settings)
+    : parts_{parts}, settings_{std::move(settings)}, names_{settings_.desired}, next_look_{parts.clock.now()}
+{
+    for (const auto& desired : settings_.desired)
+        watched_.push_back({.desired = &desired,
+                            .evidence = {settings_.timing, parts.clock.now(), settings_.assumed_monitor},
+                            .reported_decision = std::nullopt,
+                            .reported_findings = {},
+                            .flushed = false});
+}
+
+void Keeper::hear(const repair::nft::Event& event)
+{
+    if (const auto* const change = std::get_if<repair::nft::Change>(&event))
+        return hear_change(*change);
+    hear_generation(std::get<repair::nft::Generation>(event));
+}
+
+void Keeper::hear_change(const repair::nft::Change& change)
+{
+    using Kind = repair::nft::Change::Kind;
+    transaction_.touches_guarded = transaction_.touches_guarded || names_.touched_by(change);
+    if (!names_.is_loss(change))
+        return;
+    transaction_.losses += {.tables = change.kind == Kind::table_deleted ? 1U : 0U,
+                            .chains = change.kind == Kind::chain_deleted ? 1U : 0U,
+                            .rules = change.kind == Kind::rule_deleted ? 1U : 0U};
+}
+
+void Keeper::hear_generation(const repair::nft::Generation& generation)
+{
+    const auto transaction = std::exchange(transaction_, {});
+    notice_missed_generation(generation.id);
+    if (our_generations_.erase(generation.id) > 0 || (!transaction.touches_guarded && !burst_))
+        return;
+    GenerationHeard heard{.id = generation.id,
+                          .pid = generation.pid,
+                          .comm = std::string{generation.comm},
+                          .at = parts_.clock.now(),
+                          .losses = transaction.losses};
+    const bool is_first = !burst_;
+    auto& burst = open_burst();
+    if (is_first)
+        parts_.sink.report(Heard{.at = heard.at, .generation = heard});
+    burst.add(std::move(heard));
+    next_look_ = settled_at();
+}
+
+// Every transaction has the number after the one before it, so a number left out is a transaction not heard.
+void Keeper::notice_missed_generation(std::uint32_t id)
+{
+    const auto last = std::exchange(last_generation_, id);
+    if (last && generation_after(*last) != id)
+        hear_gap(fmt::format("generations {} to {} were not heard", generation_after(*last), id - 1));
+}
+
+void Keeper::hear_gap(const std::string& reason)
+{
+    transaction_ = {};
+    our_generations_.clear();
+    auto& burst = open_burst();
+    burst.last = parts_.clock.now();
+    burst.add_gap(reason);
+    next_look_ = settled_at();
+}
+
+Burst& Keeper::open_burst()
+{
+    if (!burst_) {
+        const auto now = parts_.clock.now();
+        burst_ = Burst{.first = now, .last = now, .generations = {}, .losses = {}, .gaps = {}};
+    }
+    return *burst_;
+}
+
+Instant Keeper::settled_at() const
+{
+    const auto& repair = settings_.policy.repair;
+    return std::min(burst_->last + repair.settle, burst_->first + repair.settle_deadline);
+}
+
+void Keeper::look()
+{
+    if (burst_ && parts_.clock.now() < settled_at()) {
+        next_look_ = settled_at();
+        return;
+    }
+    next_look_.reset();
+    const bool flushed = burst_ && (burst_->losses.any() || !burst_->gaps.empty());
+    if (flushed)
+        parts_.sink.report(Settled{.at = parts_.clock.now(), .burst = *burst_});
+    for (auto& watched : watched_) {
+        watched.flushed = flushed;
+        look_at(watched);
+    }
+    burst_.reset();
+}
+
+void Keeper::look_at(Watched& watched)
+{
+    unsigned stale_commits = 0;
+    while (look_once(watched, stale_commits) == Progress::again)
+        if (++stale_commits == most_commits) {
+            report_trouble(
+                {repair::ErrorCode::unsettled,
+                 fmt::format("{}: the ruleset moved on before each of {} commits; looking again when it rests",
+                             to_string(watched.desired->family), most_commits)});
+            return look_again_at(parts_.clock.now() + settings_.policy.repair.settle);
+        }
+}
+
+Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
+{
+    const auto snapshot = parts_.backend.observe(*watched.desired);
+    if (!snapshot) {
+        report_trouble(snapshot.error());
+        look_again_at(parts_.clock.now() + retry_interval);
+        return Progress::done;
+    }
+    const auto diagnosis = repair::diagnose(*watched.desired, *snapshot);
+    settings_.backend.chains_in_nft = has_guarded_chain(*watched.desired, diagnosis) || settings_.backend.chains_in_nft;
+    watched.evidence.saw(*watched.desired, diagnosis, burst_ ? burst_->first : parts_.clock.now());
+    const auto decision = policies::decide(situation_of(watched, diagnosis), settings_.policy);
+    return act(watched, diagnosis, decision, stale_commits);
+}
+
+Keeper::Progress Keeper::act(Watched& watched, const Diagnosis& diagnosis, const Decision& decision,
+                             unsigned stale_commits)
+{
+    const auto plan = is_repair(decision) ? repair::make_plan(*watched.desired, diagnosis, decision.scope)
+                                          : Plan{.family = diagnosis.family, .steps = {}};
+    report_decision(watched, diagnosis, decision, plan);
+    look_again_at(decision.look_again);
+    if (plan.empty())
+        return Progress::done;
+    const auto progress = commit(watched, plan, stale_commits);
+    if (progress == Progress::done && decision.row == Row::monitor_silent)
+        watched.evidence.missed_deadline();
+    return progress;
+}
+
+Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, unsigned stale_commits)
+{
+    const auto outcome = parts_.backend.commit(plan);
+    if (outcome.kind == Outcome::Kind::stale)
+        return Progress::again;
+    parts_.sink.report(
+        Committed{.at = parts_.clock.now(), .plan = plan, .outcome = outcome, .stale_commits = stale_commits});
+    if (outcome.kind == Outcome::Kind::failed)
+        look_again_at(parts_.clock.now() + retry_interval);
+    if (outcome.kind == Outcome::Kind::committed) {
+        our_generations_.insert(outcome.generation);
+        watched.evidence.wrote(plan);
+        verify(watched, plan);
+    }
+    return Progress::done;
+}
+
+void Keeper::verify(const Watched& watched, const Plan& plan)
+{
+    const auto snapshot = parts_.backend.observe(*watched.desired);
+    if (!snapshot)
+        return report_trouble(snapshot.error());
+    const auto after = repair::diagnose(*watched.desired, *snapshot);
+    const bool fulfilled = repair::fulfilled(plan, after);
+    parts_.sink.report(Verified{.at = parts_.clock.now(), .fulfilled = fulfilled, .after = after});
+    if (!fulfilled)
+        look_again_at(parts_.clock.now() + settings_.policy.repair.settle);
+}
+
+policies::Situation Keeper::situation_of(const Watched& watched, Diagnosis diagnosis) const
+{
+    policies::Situation situation{.now = parts_.clock.now(),
+                                  .diagnosis = std::move(diagnosis),
+                                  .write_free = settings_.dry_run,
+                                  .backend_certain = settings_.backend.backend() == KnownBackend::nft,
+                                  .units = std::nullopt,
+                                  .monitor = watched.evidence.monitor(),
+                                  .initialising_until = watched.evidence.initialising_until(),
+                                  .monitor_deadline = watched.evidence.deadline(),
+                                  .first_generation = std::nullopt,
+                                  .last_generation = std::nullopt,
+                                  .standoff_until = std::nullopt};
+    if (burst_) {
+        situation.first_generation = burst_->first;
+        situation.last_generation = burst_->last;
+    }
+    return situation;
+}
+
+void Keeper::report_decision(Watched& watched, const Diagnosis& diagnosis, const Decision& decision, const Plan& plan)
+{
+    const bool changed = watched.reported_decision != decision || watched.reported_findings != diagnosis.findings;
+    const bool flushed = std::exchange(watched.flushed, false);
+    if (!changed && !(flushed && !diagnosis.healthy()))
+        return;
+    watched.reported_decision = decision;
+    watched.reported_findings = diagnosis.findings;
+    parts_.sink.report(Decided{.at = parts_.clock.now(),
+                               .diagnosis = diagnosis,
+                               .decision = decision,
+                               .plan = plan,
+                               .monitor = watched.evidence.monitor(),
+                               .source = watched.evidence.source(),
+                               .backend = settings_.backend.describe()});
+}
+
+void Keeper::report_trouble(const repair::Error& error)
+{
+    parts_.sink.report(Trouble{.at = parts_.clock.now(), .what = error.what});
+}
+
+void Keeper::look_again_at(std::optional<Instant> instant)
+{
+    if (instant && (!next_look_ || *instant < *next_look_))
+        next_look_ = instant;
+}
+
+Keeper::Evidence Keeper::evidence() const
+{
+    Evidence evidence;
+    for (const auto& watched : watched_)
+        evidence.emplace(watched.desired->family, watched.evidence.state());
+    return evidence;
+}
+
+void Keeper::restore_evidence(const Evidence& evidence)
+{
+    for (auto& watched : watched_)
+        if (const auto found = evidence.find(watched.desired->family); found != evidence.end())
+            watched.evidence.restore(found->second);
+}
+
+}  // namespace chainkeeper::daemon

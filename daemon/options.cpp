@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/options.hpp"
+
+#include "policies/policy_file.hpp"
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+namespace chainkeeper::daemon {
+
+void add_policy_option(CLI::App& app, PolicyOptions& options)
+{
+    app.add_option("--policy", options.policy,
+                   "Policy file (default: " + std::string{policies::default_policy_path} + ", where it exists)")
+        ->type_name("FILE");
+}
+
+void add_assume_monitor_option(CLI::App& app, PolicyOptions& options)
+{
+    using policies::Monitor;
+    static const std::map<std::string, Monitor> monitors{
+        {"alive", Monitor::alive}, {"dead", Monitor::dead}, {"unknown", Monitor::unknown}};
+    app.add_option("--assume-monitor", options.assumed_monitor,
+                   "Take kubelet's Monitor for alive, dead or unknown, instead of watching for signs of it")
+        ->transform(CLI::CheckedTransformer(monitors))
+        ->type_name("alive|dead|unknown");
+}
+
+std::optional<int> parse_options(CLI::App& app, int argc, char** argv)
+{
+    constexpr int usage_error = 2;
+    try {
+        app.parse(argc, argv);
+        return std::nullopt;
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : usage_error;
+    }
+}
+
+}  // namespace chainkeeper::daemon

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/burst.hpp"
+#include "daemon/kubelet_evidence.hpp"
+#include "policies/decide.hpp"
+#include "repair/backend.hpp"
+#include "repair/finding.hpp"
+#include "repair/plan.hpp"
+
+#include <string>
+#include <variant>
+
+namespace chainkeeper::daemon {
+
+// The first transaction of a burst was heard.
+struct Heard {
+    Instant at;
+    GenerationHeard generation;
+};
+
+// The ruleset has come to rest after a burst that took something away, or of which not all was heard.
+struct Settled {
+    Instant at;
+    Burst burst;
+};
+
+// What is to be done about one family, and what that rests on. Reported when it changes, and after each flush.
+struct Decided {
+    Instant at;
+    repair::Diagnosis diagnosis;
+    policies::Decision decision;
+    repair::Plan plan;  // empty unless the decision is to repair
+    policies::Monitor monitor = policies::Monitor::unknown;
+    KubeletEvidence::Source source = KubeletEvidence::Source::none;
+    std::string backend;  // what the choice of the backend rests on
+};
+
+struct Committed {
+    Instant at;
+    repair::Plan plan;
+    repair::Outcome outcome;
+    unsigned stale_commits = 0;  // how often the ruleset had moved on before this one
+};
+
+// The state was read back after a commit.
+struct Verified {
+    Instant at;
+    bool fulfilled = false;  // all that the plan was to mend is mended
+    repair::Diagnosis after;
+};
+
+// Something did not work; the sentence says what and why.
+struct Trouble {
+    Instant at;
+    std::string what;
+};
+
+// Worth knowing, and nothing wrong.
+struct Notice {
+    Instant at;
+    std::string what;
+};
+
+using Report = std::variant<Heard, Settled, Decided, Committed, Verified, Trouble, Notice>;
+
+// Where all of it goes.
+class ReportSink {
+public:
+    ReportSink() = default;
+    ReportSink(const ReportSink&) = delete;
+    ReportSink& operator=(const ReportSink&) = delete;
+    ReportSink(ReportSink&&) = delete;
+    ReportSink& operator=(ReportSink&&) = delete;
+    virtual ~ReportSink() = default;
+
+    virtual void report(const Report& report) = 0;
+};
+
+}  // namespace chainkeeper::daemon

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/service.hpp"
+
+#include "daemon/nft_listener.hpp"
+
+#include <fmt/format.h>
+
+namespace chainkeeper::daemon {
+
+Service::Service(ReportSink& sink, std::unique_ptr<EventSource> events,
+                 std::unique_ptr<repair::nft::NftBackend> backend)
+    : sink_{sink}, events_{std::move(events)}, backend_{std::move(backend)}
+{
+}
+
+repair::Result<std::unique_ptr<Service>> Service::start(EventLoop& loop, ReportSink& sink, Keeper::Settings settings)
+{
+    auto listener = NftListener::open();
+    if (!listener)
+        return tl::unexpected(listener.error());
+    auto backend = repair::nft::NftBackend::open();
+    if (!backend)
+        return tl::unexpected(backend.error());
+    std::unique_ptr<Service> service{new Service{sink, *std::move(listener), *std::move(backend)}};
+    auto* const self = service.get();
+    repair::Backend* writer = self->backend_.get();
+    if (settings.dry_run)
+        writer = &self->recorder_.emplace(*self->backend_);
+    self->keeper_ = std::make_unique<Keeper>(Keeper::Parts{.backend = *writer, .clock = self->clock_, .sink = sink},
+                                             std::move(settings));
+    auto timer = loop.add_timer([self] { self->look_when_due(); });
+    if (!timer)
+        return tl::unexpected(timer.error());
+    self->timer_ = *timer;
+    self->timer_->set(self->keeper_->next_look());
+    const auto watched = loop.add_readable(self->events_->descriptor(), [self] { self->read_events(); });
+    if (!watched)
+        return tl::unexpected(watched.error());
+    return service;
+}
+
+void Service::recheck(const std::string& reason)
+{
+    keeper_->hear_gap(reason);
+    look_when_due();
+}
+
+void Service::read_events()
+{
+    const auto heard = events_->read([this](const repair::nft::Event& event) { keeper_->hear(event); });
+    if (!heard)
+        keeper_->hear_gap(heard.error().what);
+    else if (heard->lost)
+        keeper_->hear_gap("events were lost (ENOBUFS)");
+    if (heard && heard->malformed > 0)
+        note_malformed(heard->malformed);
+    if (!heard || !heard->more)
+        look_when_due();
+}
+
+// Logged once; what such a message said is unknown, so the ruleset is read again each time.
+void Service::note_malformed(unsigned messages)
+{
+    if (malformed_ == 0)
+        sink_.report(Trouble{.at = clock_.now(), .what = "a netlink message of nf_tables made no sense"});
+    malformed_ += messages;
+    keeper_->hear_gap(fmt::format("{} netlink message(s) so far made no sense", malformed_));
+}
+
+void Service::look_when_due()
+{
+    const auto due = keeper_->next_look();
+    if (due && *due <= clock_.now()) {
+        keeper_->look();
+        if (on_look_)
+            on_look_();
+    }
+    timer_->set(keeper_->next_look());
+}
+
+}  // namespace chainkeeper::daemon

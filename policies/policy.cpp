@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "policies/policy.hpp"
+
+namespace chainkeeper::policies {
+
+std::string_view to_string(Mode mode)
+{
+    switch (mode) {
+    case Mode::repair: return "repair";
+    case Mode::dry_run: return "dry-run";
+    case Mode::off: return "off";
+    }
+    return "unknown";
+}
+
+std::string_view to_string(BackendChoice choice)
+{
+    return choice == BackendChoice::automatic ? "auto" : "nft";
+}
+
+std::string_view to_string(OnDamage on_damage)
+{
+    return on_damage == OnDamage::report ? "report" : "rewrite";
+}
+
+}  // namespace chainkeeper::policies

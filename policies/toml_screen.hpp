@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "policies/toml_tree.hpp"
+
+#include <optional>
+#include <string_view>
+
+namespace chainkeeper::policies {
+
+// The first thing in `text` that toml++ 3.3 and 3.4 must not be given. They compare characters with Unicode's blanks in
+// a way that ends in undefined behaviour for some that are none ("é = 1"): so none but ASCII is let through outside of
+// comments. Nor are strings that span lines, which nothing here needs and which would make this as long as a parser.
+std::optional<Mistake> unfit_for_parser(std::string_view text);
+
+}  // namespace chainkeeper::policies

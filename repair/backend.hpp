@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "repair/desired.hpp"
+#include "repair/error.hpp"
+#include "repair/plan.hpp"
+#include "repair/snapshot.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace chainkeeper::repair {
+
+// What became of a commit. Anything but `committed` has written nothing.
+struct Outcome {
+    enum class Kind : std::uint8_t {
+        committed,
+        recorded,  // a dry run kept the plan
+        stale,     // the ruleset has moved on from the plan's generation: look again
+        denied,    // EPERM: no rights, or a policy of the node (a BPF LSM): do not try again
+        failed,    // the kernel refused it for the reason in `detail`
+    };
+    Kind kind;
+    std::uint32_t generation = 0;  // the one that the commit made; 0 where nothing was written
+    std::string detail;            // why not: a sentence with the kernel's own words
+};
+
+std::string_view to_string(Outcome::Kind kind);
+
+// The only way to the ruleset of the network namespace in which it was made.
+class Backend {
+public:
+    Backend() = default;
+    Backend(const Backend&) = delete;
+    Backend& operator=(const Backend&) = delete;
+    Backend(Backend&&) = delete;
+    Backend& operator=(Backend&&) = delete;
+    virtual ~Backend() = default;
+
+    // Reads the guarded set and nothing else, all at one generation. Changes nothing.
+    virtual Result<Snapshot> observe(const DesiredState& desired) = 0;
+
+    // All of `plan` or none of it, and only while its generation is the ruleset's.
+    virtual Outcome commit(const Plan& plan) = 0;
+};
+
+}  // namespace chainkeeper::repair

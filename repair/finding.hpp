@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "repair/desired.hpp"
+#include "repair/family.hpp"
+#include "repair/rule.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chainkeeper::repair {
+
+enum class FindingKind : std::uint8_t {
+    table_missing,
+    base_chain_missing,
+    chain_missing,
+    chain_emptied,  // the chain is there, every one of its rules is gone
+    rule_missing,   // some of its rules are
+    jump_missing,
+    chain_damaged,   // a DROP for every packet: in KUBE-FIREWALL it cuts the node off
+    foreign_rule,    // a rule that kubelet did not write
+    duplicate_rule,  // a guarded rule stands there twice
+    duplicate_jump,
+    native_copy,  // a guarded rule in nft's own words: `iptables -C` does not know it
+};
+
+// "chain_missing", …: the stable name in JSON and the journal.
+std::string_view to_string(FindingKind kind);
+
+// A place among the rules of a chain.
+struct RulePosition {
+    std::uint64_t handle = 0;  // the kernel's name of the rule
+    std::uint32_t number = 0;  // counted from 1, as iptables does
+    bool operator==(const RulePosition&) const = default;
+};
+
+// One thing that is not as kubelet made it.
+struct Finding {
+    FindingKind kind;
+    Table table;
+    std::string chain;         // empty for table_missing
+    std::optional<Rule> rule;  // the guarded rule, or the one found, where there is one
+    // The rule found; for rule_missing the one that it belongs before, or nothing where it belongs at the end.
+    std::optional<RulePosition> position;
+    std::string expressions;  // of a rule found that is in no words of kubelet's
+    bool operator==(const Finding&) const = default;
+};
+
+// Adding what is missing mends it.
+bool is_missing(const Finding& finding);
+// It is about one of the three canary chains.
+bool is_canary(const Finding& finding);
+// The chain that tells kubelet's Monitor that nothing happened: KUBE-KUBELET-CANARY in mangle.
+bool is_mangle_canary(const Finding& finding);
+
+// "chain KUBE-FIREWALL is missing from table filter"
+std::string describe(Family family, const Finding& finding);
+
+struct Diagnosis {
+    Family family;
+    std::uint32_t generation = 0;
+    std::vector<Finding> findings;
+
+    [[nodiscard]] bool healthy() const { return findings.empty(); }
+    [[nodiscard]] bool mangle_canary_missing() const;
+    [[nodiscard]] bool anything_missing() const;
+    [[nodiscard]] bool damaged() const;
+};
+
+}  // namespace chainkeeper::repair

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "policies/policy_file.hpp"
+
+#include "policies/policy_keys.hpp"
+
+#include <chrono>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <regex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace chainkeeper::policies {
+
+namespace {
+
+using namespace std::chrono_literals;
+using repair::Family;
+
+using Refusals = std::vector<std::pair<std::string, std::string>>;
+
+// Why `text` is refused; nothing when it is not.
+std::string refusal(std::string_view text)
+{
+    const auto policy = parse_policy(text, "p.toml");
+    return policy ? "" : policy.error().what;
+}
+
+Policy accepted(std::string_view text)
+{
+    const auto policy = parse_policy(text, "p.toml");
+    REQUIRE_MESSAGE(policy.has_value(), policy.error().what);
+    return *policy;
+}
+
+void check_refused(const Refusals& refusals)
+{
+    for (const auto& [text, expected] : refusals)
+        CHECK(refusal(text) == fmt::format("p.toml:{}", expected));
+}
+
+}  // namespace
+
+TEST_CASE("a policy that says nothing is the default")
+{
+    CHECK(accepted("") == Policy{});
+    CHECK(accepted("[guard]\n[kubelet]\n[repair]\n") == Policy{});
+}
+
+TEST_CASE("every key changes its member and no other")
+{
+    Policy expected;
+    expected.guard.families = {Family::ipv6};
+    CHECK(accepted("[guard]\nfamilies = [\"ipv6\"]") == expected);
+    expected = {};
+    expected.guard.families = {Family::ipv6, Family::ipv4};
+    CHECK(accepted("[guard]\nfamilies = [\"ipv6\", \"ipv4\"]") == expected);
+    expected = {};
+    expected.guard.backend = BackendChoice::nft;
+    CHECK(accepted("[guard]\nbackend = \"nft\"") == expected);
+    expected = {};
+    expected.kubelet.version = "v1.25.3";
+    CHECK(accepted("[kubelet]\nversion = \"v1.25.3\"") == expected);
+    expected = {};
+    expected.kubelet.monitor_interval = 2min;
+    CHECK(accepted("[kubelet]\nmonitor_interval = \"2m\"") == expected);
+    expected = {};
+    expected.kubelet.init_grace = 0s;
+    CHECK(accepted("[kubelet]\ninit_grace = \"0s\"") == expected);
+    expected = {};
+    expected.repair.mode = Mode::dry_run;
+    CHECK(accepted("[repair]\nmode = \"dry-run\"") == expected);
+    expected.repair.mode = Mode::off;
+    CHECK(accepted("[repair]\nmode = \"off\"") == expected);
+    expected = {};
+    expected.repair.on_damage = OnDamage::rewrite;
+    CHECK(accepted("[repair]\non_damage = \"rewrite\"") == expected);
+    expected = {};
+    expected.repair.settle = 250ms;
+    CHECK(accepted("[repair]\nsettle = \"250ms\"") == expected);
+    expected = {};
+    expected.repair.settle_deadline = 1min;
+    CHECK(accepted("[repair]\nsettle_deadline = \"1m\"") == expected);
+}
+
+TEST_CASE("what TOML offers for the same is accepted")
+{
+    CHECK(accepted("repair.mode = \"off\"").repair.mode == Mode::off);
+    CHECK(accepted("repair = { mode = 'off' }").repair.mode == Mode::off);
+    CHECK(accepted("\xef\xbb\xbf[repair]\r\nmode = \"off\" # held\r\n").repair.mode == Mode::off);
+}
+
+TEST_CASE("the keys can be asked for")
+{
+    CHECK(policy_sections() == std::vector<std::string_view>{"guard", "kubelet", "repair"});
+    CHECK(policy_keys_of("guard") == std::vector<std::string_view>{"families", "backend"});
+    CHECK(policy_keys_of("kubelet") == std::vector<std::string_view>{"version", "monitor_interval", "init_grace"});
+    CHECK(policy_keys_of("repair") == std::vector<std::string_view>{"mode", "on_damage", "settle", "settle_deadline"});
+    CHECK(policy_keys_of("limits").empty());
+    CHECK(policy_keys().size() == 9);
+}
+
+TEST_CASE("the words of the policy are the names of its values")
+{
+    for (const auto mode : all_modes)
+        CHECK(accepted(fmt::format("[repair]\nmode = \"{}\"", to_string(mode))).repair.mode == mode);
+    for (const auto choice : all_backend_choices)
+        CHECK(accepted(fmt::format("[guard]\nbackend = \"{}\"", to_string(choice))).guard.backend == choice);
+    for (const auto on_damage : all_on_damage)
+        CHECK(accepted(fmt::format("[repair]\non_damage = \"{}\"", to_string(on_damage))).repair.on_damage ==
+              on_damage);
+}
+
+TEST_CASE("an unknown key, section or word is refused with the nearest known one")
+{
+    check_refused({
+        {"[repair]\nsetle = \"1s\"", "2:1: unknown key 'setle' in [repair]; did you mean 'settle'?"},
+        {"[repair]\n  Mode = \"off\"", "2:3: unknown key 'Mode' in [repair]; did you mean 'mode'?"},
+        {"[repair]\nstrategy = \"nudge\"",
+         "2:1: unknown key 'strategy' in [repair]; known: mode, on_damage, settle, settle_deadline"},
+        {"[guard]\nfamily = [\"ipv4\"]", "2:1: unknown key 'family' in [guard]; did you mean 'families'?"},
+        {"[guard]\nsettle = \"1s\"", "2:1: 'settle' belongs in [repair], not in [guard]"},
+        {"mode = \"off\"", "1:1: 'mode' belongs in a section: write it under [repair]"},
+        {"colour = \"off\"", "1:1: unknown key 'colour' outside of a section; known: guard, kubelet, repair"},
+        {"\n[repiar]", "2:2: unknown section 'repiar'; did you mean 'repair'?"},
+        {"[logging]", "1:2: unknown section 'logging'; known: guard, kubelet, repair"},
+        {"[repair]\nmode = \"dryrun\"", "2:8: unknown word 'dryrun'; did you mean 'dry-run'?"},
+        {"[repair]\nmode = \"observe\"", "2:8: unknown word 'observe'; known: repair, dry-run, off"},
+        {"[repair]\nmode = \"\"", "2:8: unknown word ''; known: repair, dry-run, off"},
+        {"[repair]\non_damage = \"Report\"", "2:13: unknown word 'Report'; did you mean 'report'?"},
+        {"[guard]\nbackend = \"legacy\"", "2:11: unknown word 'legacy'; known: auto, nft"},
+        {"[guard]\nfamilies = [\"ipv4\", \"ip6\"]", "2:21: unknown word 'ip6'; did you mean 'ipv6'?"},
+    });
+}
+
+TEST_CASE("a refusal is short, however long the text is")
+{
+    CHECK(refusal(fmt::format("[repair]\n{} = 1", std::string(100'000, 'a'))).size() < 200);
+}
+
+TEST_CASE("the first mistake of a text is the one that is reported")
+{
+    CHECK(refusal("[repair]\nsettle = 1\nmode = 1\n") == refusal("[repair]\nsettle = 1\n"));
+    CHECK(refusal("[repair]\nmode = 1\n[guard]\nbackend = 1\n") == refusal("[repair]\nmode = 1\n"));
+}
+
+TEST_CASE("a wrong type is refused with what to write")
+{
+    check_refused({
+        {"[repair]\nmode = true", "2:8: 'mode' must be a string, not a boolean"},
+        {"[repair]\nsettle = 500",
+         R"(2:10: 'settle' must be a string with a unit, such as "250ms" or "10s", not an integer)"},
+        {"[repair]\nsettle = 0.5",
+         R"(2:10: 'settle' must be a string with a unit, such as "250ms" or "10s", not a floating-point number)"},
+        {"[repair]\nsettle = 00:00:10",
+         R"(2:10: 'settle' must be a string with a unit, such as "250ms" or "10s", not a time)"},
+        {"[repair]\nsettle = 2024-01-01",
+         R"(2:10: 'settle' must be a string with a unit, such as "250ms" or "10s", not a date)"},
+        {"[repair.mode]", "1:1: 'mode' must be a string, not a table"},
+        {"[kubelet]\nversion = 1.30",
+         R"(2:11: 'version' must be a string such as "1.27", not a floating-point number)"},
+        {"[guard]\nfamilies = \"ipv4\"", R"(2:12: 'families' must be an array such as ["ipv4", "ipv6"], not a string)"},
+        {"[guard]\nfamilies = [4]", R"(2:13: a family is written "ipv4" or "ipv6", not as an integer)"},
+        {"[guard]\nfamilies = [[\"ipv4\"]]", R"(2:13: a family is written "ipv4" or "ipv6", not as an array)"},
+        {"[[repair]]\nmode = \"off\"", "1:3: 'repair' is a section: write [repair] on a line of its own"},
+        {"repair = \"off\"", "1:1: 'repair' is a section: write [repair] on a line of its own"},
+    });
+}
+
+TEST_CASE("families are one or both, each of them once")
+{
+    check_refused({
+        {"[guard]\nfamilies = []", "2:12: 'families' is empty: name at least one family"},
+        {"[guard]\nfamilies = [\"ipv4\", \"ipv6\", \"ipv4\"]", "2:29: 'ipv4' stands here twice"},
+    });
+}
+
+TEST_CASE("text that is not TOML is refused where it stops being it")
+{
+    check_refused({{"[repair]\nmode = \"off", "2:12: this is not TOML: Error while parsing string: encountered "
+                                              "end-of-file"}});
+    for (const auto* text : {"[repair\n", "mode", "= 1", "[repair]\nmode = off", "[repair]\nmode = \"off\" x",
+                             "[repair]\nmode = \"off\"\nmode = \"off\"", "[repair]\n[repair]", "# \xff\xfe",
+                             "a = \"\x01\"", "[repair]\nsettle = 1s"}) {
+        CAPTURE(refusal(text));
+        CHECK(std::regex_search(refusal(text), std::regex{"^p\\.toml:[0-9]+:[0-9]+: this is not TOML: ."}));
+    }
+}
+
+TEST_CASE("text that the parser of toml++ gives up at is refused in its line")
+{
+    check_refused({
+        {"[.repair]", "1:1: this is not TOML: the line cannot be read"},
+        {"[[[repair]]]", "1:1: this is not TOML: the line cannot be read"},
+        {"[guard]\n\n[repair]\nmode = \"off\"\n[=]\n[kubelet]\n", "5:1: this is not TOML: the line cannot be read"},
+    });
+}
+
+TEST_CASE("what toml++ must not be given is refused before it is")
+{
+    const std::string not_ascii =
+        R"(only comments may hold characters other than ASCII; strings have "\u00e9" for them)";
+    check_refused({
+        {"[repair]\né = 1", "2:1: " + not_ascii},
+        {"[repair]\nmode = \"é\"", "2:9: " + not_ascii},
+        {"[repair]\nmode = 'a\\' §", "2:13: " + not_ascii},
+        {"[repair]\nmode = 'a # §'", "2:13: " + not_ascii},
+        {"[repair]\nmode = \"a # \\\" # §\"", "2:18: " + not_ascii},
+        {"[repair]\nmode = \"a\\\\\" # §", "2:8: unknown word 'a\\'; known: repair, dry-run, off"},
+        {"[repair]\nmode = 'a\\' # §", "2:8: unknown word 'a\\'; known: repair, dry-run, off"},
+        {"# §§\n[repair]\nmode = \"a\n§", "4:1: " + not_ascii},
+        {"[repair]\nmode = \"\"\"\\\n§\"\"\"", "2:8: a string that spans lines has no place here"},
+        {"[repair]\nmode = '''off'''", "2:8: a string that spans lines has no place here"},
+        {"[repair]\nmode = \"\\u00e9\"", "2:8: unknown word 'é'; known: repair, dry-run, off"},
+    });
+    CHECK(accepted("# é \"\"\" '''\n[repair] # \u2028 \"\nmode = 'off' # §'").repair.mode == Mode::off);
+    CHECK(accepted("repair = { mode = \"o\\u0066f\" } # \"é\"").repair.mode == Mode::off);
+}
+
+TEST_CASE("a version that no profile is for is refused")
+{
+    check_refused({
+        {"[kubelet]\nversion = \"1.23\"", "2:11: kubelet 1.23 is older than the oldest that is known, 1.24"},
+        {"[kubelet]\nversion = \"newest\"",
+         R"(2:11: 'newest' is not a version of Kubernetes: write it as "1.27" or "v1.27.3")"},
+    });
+    CHECK(accepted("[kubelet]\nversion = \"1.24\"").kubelet.version == "1.24");
+    CHECK(accepted("[kubelet]\nversion = \"1.99\"").kubelet.version == "1.99");
+}
+
+TEST_CASE("a duration out of all proportion is refused")
+{
+    check_refused({
+        {"[repair]\nsettle = \"10\"",
+         R"(2:10: '10' is not a duration: write a whole number and a unit, ms, s, m or h, such as "250ms" or "10s")"},
+        {"[kubelet]\nmonitor_interval = \"0s\"", "2:20: 'monitor_interval' must be from 100ms to 1h, not 0s"},
+        {"[kubelet]\nmonitor_interval = \"99ms\"", "2:20: 'monitor_interval' must be from 100ms to 1h, not 99ms"},
+        {"[kubelet]\nmonitor_interval = \"61m\"", "2:20: 'monitor_interval' must be from 100ms to 1h, not 61m"},
+        {"[kubelet]\ninit_grace = \"2h\"", "2:14: 'init_grace' must be from 0s to 1h, not 2h"},
+        {"[repair]\nsettle = \"61s\"", "2:10: 'settle' must be from 0s to 1m, not 61s"},
+        {"[repair]\nsettle_deadline = \"11m\"", "2:19: 'settle_deadline' must be from 0s to 10m, not 11m"},
+        {"[repair]\nsettle = \"99999999999h\"", "2:10: '99999999999h' is longer than a clock can count"},
+    });
+    CHECK(accepted("[kubelet]\nmonitor_interval = \"100ms\"").kubelet.monitor_interval == 100ms);
+    CHECK(accepted("[kubelet]\nmonitor_interval = \"1h\"\ninit_grace = \"1h\"").kubelet.init_grace == 1h);
+    CHECK(accepted("[repair]\nsettle = \"1m\"\nsettle_deadline = \"10m\"").repair.settle_deadline == 10min);
+}
+
+TEST_CASE("the settle deadline is not shorter than what it is the deadline of")
+{
+    check_refused({
+        {"[repair]\nsettle = \"2s\"\nsettle_deadline = \"1s\"",
+         "3:1: 'settle_deadline' (1s) must not be shorter than 'settle' (2s)"},
+        {"[repair]\nsettle_deadline = \"1s\"\nsettle = \"2s\"",
+         "3:1: 'settle_deadline' (1s) must not be shorter than 'settle' (2s)"},
+        {"[repair]\nsettle = \"11s\"", "2:1: 'settle_deadline' (10s) must not be shorter than 'settle' (11s)"},
+        {"[repair]\nsettle_deadline = \"499ms\"",
+         "2:1: 'settle_deadline' (499ms) must not be shorter than 'settle' (500ms)"},
+    });
+    CHECK(accepted("[repair]\nsettle = \"10s\"").repair.settle == 10s);
+    CHECK(accepted("[repair]\nsettle = \"0s\"\nsettle_deadline = \"0s\"").repair.settle_deadline == 0s);
+}
+
+}  // namespace chainkeeper::policies
