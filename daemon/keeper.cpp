@@ -45,14 +45,12 @@ std::uint32_t generation_after(std::uint32_t generation)
 }  // namespace
 
 Keeper::Keeper(Parts parts, Settings settings)
-    : parts_{parts}, settings_{std::move(settings)}, names_{settings_.desired}, next_look_{parts.clock.now()}
+    : parts_{parts}, settings_{std::move(settings)}, names_{settings_.desired}
 {
     for (const auto& desired : settings_.desired)
         watched_.push_back({.desired = &desired,
                             .evidence = {settings_.timing, parts.clock.now(), settings_.assumed_monitor},
-                            .reported_decision = std::nullopt,
-                            .reported_findings = {},
-                            .flushed = false});
+                            .due = parts.clock.now()});
 }
 
 void Keeper::hear(const repair::nft::Event& event)
@@ -65,7 +63,8 @@ void Keeper::hear(const repair::nft::Event& event)
 void Keeper::hear_change(const repair::nft::Change& change)
 {
     using Kind = repair::nft::Change::Kind;
-    transaction_.touches_guarded = transaction_.touches_guarded || names_.touched_by(change);
+    if (names_.touched_by(change))
+        transaction_.touched.insert(change.family);
     if (!names_.is_loss(change))
         return;
     transaction_.losses += {.tables = change.kind == Kind::table_deleted ? 1U : 0U,
@@ -77,7 +76,7 @@ void Keeper::hear_generation(const repair::nft::Generation& generation)
 {
     const auto transaction = std::exchange(transaction_, {});
     notice_missed_generation(generation.id);
-    if (our_generations_.erase(generation.id) > 0 || (!transaction.touches_guarded && !burst_))
+    if (our_generations_.erase(generation.id) > 0 || (transaction.touched.empty() && !burst_))
         return;
     GenerationHeard heard{.id = generation.id,
                           .pid = generation.pid,
@@ -89,7 +88,8 @@ void Keeper::hear_generation(const repair::nft::Generation& generation)
     if (is_first)
         parts_.sink.report(Heard{.at = heard.at, .generation = heard});
     burst.add(std::move(heard));
-    next_look_ = settled_at();
+    for (auto& watched : watched_)
+        watched.in_burst = watched.in_burst || transaction.touched.contains(watched.desired->family);
 }
 
 // Every transaction has the number after the one before it, so a number left out is a transaction not heard.
@@ -107,7 +107,8 @@ void Keeper::hear_gap(const std::string& reason)
     auto& burst = open_burst();
     burst.last = parts_.clock.now();
     burst.add_gap(reason);
-    next_look_ = settled_at();
+    for (auto& watched : watched_)
+        watched.in_burst = true;
 }
 
 Burst& Keeper::open_burst()
@@ -125,25 +126,46 @@ Instant Keeper::settled_at() const
     return std::min(burst_->last + repair.settle, burst_->first + repair.settle_deadline);
 }
 
+std::optional<Instant> Keeper::next_look() const
+{
+    if (burst_)
+        return settled_at();
+    std::optional<Instant> next;
+    for (const auto& watched : watched_)
+        if (watched.due && (!next || *watched.due < *next))
+            next = watched.due;
+    return next;
+}
+
 void Keeper::look()
 {
-    if (burst_ && parts_.clock.now() < settled_at()) {
-        next_look_ = settled_at();
+    const auto now = parts_.clock.now();
+    if (burst_ && now < settled_at())
         return;
-    }
-    next_look_.reset();
-    const bool flushed = burst_ && (burst_->losses.any() || !burst_->gaps.empty());
-    if (flushed)
-        parts_.sink.report(Settled{.at = parts_.clock.now(), .burst = *burst_});
-    for (auto& watched : watched_) {
-        watched.flushed = flushed;
-        look_at(watched);
-    }
+    report_flush();
+    for (auto& watched : watched_)
+        if (watched.in_burst || (watched.due && *watched.due <= now))
+            look_at(watched);
+    for (auto& watched : watched_)
+        if (const auto plan = std::exchange(watched.unverified, std::nullopt))
+            verify(watched, *plan);
     burst_.reset();
+    deliver_reports();
+}
+
+void Keeper::report_flush()
+{
+    if (!burst_ || (!burst_->losses.any() && burst_->gaps.empty()))
+        return;
+    for (auto& watched : watched_)
+        watched.flushed = watched.in_burst;
+    report(Settled{.at = parts_.clock.now(), .burst = *burst_});
 }
 
 void Keeper::look_at(Watched& watched)
 {
+    watched.in_burst = false;
+    watched.due.reset();
     unsigned stale_commits = 0;
     while (look_once(watched, stale_commits) == Progress::again)
         if (++stale_commits == most_commits) {
@@ -151,7 +173,7 @@ void Keeper::look_at(Watched& watched)
                 {repair::ErrorCode::unsettled,
                  fmt::format("{}: the ruleset moved on before each of {} commits; looking again when it rests",
                              to_string(watched.desired->family), most_commits)});
-            return look_again_at(parts_.clock.now() + settings_.policy.repair.settle);
+            return look_again_at(watched, parts_.clock.now() + settings_.policy.repair.settle);
         }
 }
 
@@ -160,7 +182,7 @@ Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
     const auto snapshot = parts_.backend.observe(*watched.desired);
     if (!snapshot) {
         report_trouble(snapshot.error());
-        look_again_at(parts_.clock.now() + retry_interval);
+        look_again_at(watched, parts_.clock.now() + retry_interval);
         return Progress::done;
     }
     const auto diagnosis = repair::diagnose(*watched.desired, *snapshot);
@@ -176,7 +198,7 @@ Keeper::Progress Keeper::act(Watched& watched, const Diagnosis& diagnosis, const
     const auto plan = is_repair(decision) ? repair::make_plan(*watched.desired, diagnosis, decision.scope)
                                           : Plan{.family = diagnosis.family, .steps = {}};
     report_decision(watched, diagnosis, decision, plan);
-    look_again_at(decision.look_again);
+    look_again_at(watched, decision.look_again);
     if (plan.empty())
         return Progress::done;
     const auto progress = commit(watched, plan, stale_commits);
@@ -190,28 +212,27 @@ Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, unsigned sta
     const auto outcome = parts_.backend.commit(plan);
     if (outcome.kind == Outcome::Kind::stale)
         return Progress::again;
-    parts_.sink.report(
-        Committed{.at = parts_.clock.now(), .plan = plan, .outcome = outcome, .stale_commits = stale_commits});
+    report(Committed{.at = parts_.clock.now(), .plan = plan, .outcome = outcome, .stale_commits = stale_commits});
     if (outcome.kind == Outcome::Kind::failed)
-        look_again_at(parts_.clock.now() + retry_interval);
+        look_again_at(watched, parts_.clock.now() + retry_interval);
     if (outcome.kind == Outcome::Kind::committed) {
         our_generations_.insert(outcome.generation);
         watched.evidence.wrote(plan);
-        verify(watched, plan);
+        watched.unverified = plan;
     }
     return Progress::done;
 }
 
-void Keeper::verify(const Watched& watched, const Plan& plan)
+void Keeper::verify(Watched& watched, const Plan& plan)
 {
     const auto snapshot = parts_.backend.observe(*watched.desired);
     if (!snapshot)
         return report_trouble(snapshot.error());
     const auto after = repair::diagnose(*watched.desired, *snapshot);
     const bool fulfilled = repair::fulfilled(plan, after);
-    parts_.sink.report(Verified{.at = parts_.clock.now(), .fulfilled = fulfilled, .after = after});
+    report(Verified{.at = parts_.clock.now(), .fulfilled = fulfilled, .after = after});
     if (!fulfilled)
-        look_again_at(parts_.clock.now() + settings_.policy.repair.settle);
+        look_again_at(watched, parts_.clock.now() + settings_.policy.repair.settle);
 }
 
 policies::Situation Keeper::situation_of(const Watched& watched, Diagnosis diagnosis) const
@@ -242,24 +263,35 @@ void Keeper::report_decision(Watched& watched, const Diagnosis& diagnosis, const
         return;
     watched.reported_decision = decision;
     watched.reported_findings = diagnosis.findings;
-    parts_.sink.report(Decided{.at = parts_.clock.now(),
-                               .diagnosis = diagnosis,
-                               .decision = decision,
-                               .plan = plan,
-                               .monitor = watched.evidence.monitor(),
-                               .source = watched.evidence.source(),
-                               .backend = settings_.backend.describe()});
+    report(Decided{.at = parts_.clock.now(),
+                   .diagnosis = diagnosis,
+                   .decision = decision,
+                   .plan = plan,
+                   .monitor = watched.evidence.monitor(),
+                   .source = watched.evidence.source(),
+                   .backend = settings_.backend.describe()});
+}
+
+void Keeper::report(Report report)
+{
+    reports_.push_back(std::move(report));
+}
+
+void Keeper::deliver_reports()
+{
+    for (const auto& report : std::exchange(reports_, {}))
+        parts_.sink.report(report);
 }
 
 void Keeper::report_trouble(const repair::Error& error)
 {
-    parts_.sink.report(Trouble{.at = parts_.clock.now(), .what = error.what});
+    report(Trouble{.at = parts_.clock.now(), .what = error.what});
 }
 
-void Keeper::look_again_at(std::optional<Instant> instant)
+void Keeper::look_again_at(Watched& watched, std::optional<Instant> instant)
 {
-    if (instant && (!next_look_ || *instant < *next_look_))
-        next_look_ = instant;
+    if (instant && (!watched.due || *instant < *watched.due))
+        watched.due = instant;
 }
 
 Keeper::Evidence Keeper::evidence() const

@@ -49,10 +49,10 @@ public:
     // Some events may not have been heard: the ruleset has to be read again.
     void hear_gap(const std::string& reason);
 
-    // Looks at every family, and acts. Does nothing but wait where a burst has not settled yet.
+    // Looks at the families whose time has come, and acts. Does nothing while a burst has not settled.
     void look();
     // When look() is due; nothing while there is nothing to wait for but events.
-    [[nodiscard]] std::optional<Instant> next_look() const { return next_look_; }
+    [[nodiscard]] std::optional<Instant> next_look() const;
 
     // What is known of kubelet, a family each: to be kept for the next start of the daemon, and given back to it.
     using Evidence = std::map<repair::Family, KubeletEvidence::State>;
@@ -64,13 +64,16 @@ private:
     struct Watched {
         const repair::DesiredState* desired;
         KubeletEvidence evidence;
+        std::optional<Instant> due;  // to be looked at then, whatever is heard
+        bool in_burst = false;       // to be looked at when the burst has settled
         std::optional<policies::Decision> reported_decision;
         std::vector<repair::Finding> reported_findings;
-        bool flushed;  // since the last report: what is missing is news, though it be the same as before
+        bool flushed = false;  // since the last report: what is missing is news, though it be the same as before
+        std::optional<repair::Plan> unverified;  // committed in this look
     };
     // What the current transaction has shown so far.
     struct Transaction {
-        bool touches_guarded = false;
+        std::set<repair::Family> touched;
         Losses losses;
     };
     enum class Progress { done, again };
@@ -80,18 +83,21 @@ private:
     void notice_missed_generation(std::uint32_t id);
     Burst& open_burst();
     [[nodiscard]] Instant settled_at() const;
+    void report_flush();
 
     void look_at(Watched& watched);
     Progress look_once(Watched& watched, unsigned stale_commits);
     Progress act(Watched& watched, const repair::Diagnosis& diagnosis, const policies::Decision& decision,
                  unsigned stale_commits);
     Progress commit(Watched& watched, const repair::Plan& plan, unsigned stale_commits);
-    void verify(const Watched& watched, const repair::Plan& plan);
+    void verify(Watched& watched, const repair::Plan& plan);
     [[nodiscard]] policies::Situation situation_of(const Watched& watched, repair::Diagnosis diagnosis) const;
     void report_decision(Watched& watched, const repair::Diagnosis& diagnosis, const policies::Decision& decision,
                          const repair::Plan& plan);
     void report_trouble(const repair::Error& error);
-    void look_again_at(std::optional<Instant> instant);
+    void report(Report report);
+    void deliver_reports();
+    static void look_again_at(Watched& watched, std::optional<Instant> instant);
 
     Parts parts_;
     Settings settings_;
@@ -101,7 +107,7 @@ private:
     std::optional<Burst> burst_;
     std::optional<std::uint32_t> last_generation_;
     std::set<std::uint32_t> our_generations_;
-    std::optional<Instant> next_look_;
+    std::vector<Report> reports_;  // delivered when the chains are back: writing a log takes longer than a commit
 };
 
 }  // namespace chainkeeper::daemon

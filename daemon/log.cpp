@@ -98,6 +98,9 @@ LogSink::LogSink(std::string_view level) : logger_{std::make_shared<spdlog::logg
 
 void LogSink::report(const Report& report)
 {
+    // Heard of every burst, and on the way to its repair.
+    if (std::holds_alternative<Heard>(report) && !logger_->should_log(spdlog::level::debug))
+        return;
     for (const auto& [severity, text] : lines_of(report))
         logger_->log(level_of(severity), text);
 }

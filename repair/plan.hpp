@@ -64,7 +64,9 @@ std::string describe(Family family, const Step& step);
 
 // How much of what is wrong a plan may mend.
 struct Scope {
-    bool canaries = false;        // see DESIGN section 1, invariant 1
+    // The mangle canary tells kubelet that nothing happened: it may come back only with everything else, and only
+    // when kubelet is not going to rebuild its chains itself.
+    bool canaries = false;
     bool rewrite_damage = false;  // delete the rules of chain_damaged
     bool operator==(const Scope&) const = default;
 };

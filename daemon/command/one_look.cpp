@@ -8,6 +8,7 @@
 #include "repair/nft/backend.hpp"
 #include "repair/recorder.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace chainkeeper::daemon {
@@ -22,15 +23,22 @@ public:
         if (const auto* const decided = std::get_if<Decided>(&report))
             looked_.families.push_back({.decided = *decided, .committed = std::nullopt, .verified = std::nullopt});
         else if (const auto* const committed = std::get_if<Committed>(&report))
-            looked_.families.back().committed = *committed;
+            look_of(committed->plan.family).committed = *committed;
         else if (const auto* const verified = std::get_if<Verified>(&report))
-            looked_.families.back().verified = *verified;
+            look_of(verified->after.family).verified = *verified;
         else if (const auto* const trouble = std::get_if<Trouble>(&report))
             looked_.troubles.push_back(trouble->what);
     }
     Looked looked() && { return std::move(looked_); }
 
 private:
+    // Every commit has a decision before it.
+    FamilyLook& look_of(repair::Family family)
+    {
+        return *std::ranges::find(looked_.families, family,
+                                  [](const FamilyLook& look) { return look.decided.diagnosis.family; });
+    }
+
     Looked looked_;
 };
 

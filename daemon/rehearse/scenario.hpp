@@ -17,7 +17,7 @@ struct ScenarioCommand {
     std::string input;
 };
 
-// Something that happens to the ruleset of a node, and what DESIGN section 4 says of it.
+// Something that happens to the ruleset of a node, and what the decision table says of it.
 struct Scenario {
     std::string_view name;
     std::vector<ScenarioCommand> commands;

@@ -69,7 +69,13 @@ std::string refused_part(const Plan& plan, const Batch& batch, std::uint32_t seq
     const auto index = sequence - batch.first_sequence;
     if (index >= 1 && index <= plan.steps.size())
         return describe(plan.family, plan.steps[index - 1]);
-    return "the transaction";
+    return "carry out the transaction";
+}
+
+Outcome stale(const Plan& plan)
+{
+    return {.kind = Outcome::Kind::stale,
+            .detail = fmt::format("the ruleset has moved on from generation {}", plan.generation)};
 }
 
 Outcome outcome_of(const Answers& answers, const Plan& plan, const Batch& batch)
@@ -79,8 +85,7 @@ Outcome outcome_of(const Answers& answers, const Plan& plan, const Batch& batch)
     if (answers.error_number == 0)
         return {.kind = Outcome::Kind::failed, .detail = "nf_tables did not acknowledge the transaction"};
     if (answers.error_number == ERESTART)
-        return {.kind = Outcome::Kind::stale,
-                .detail = fmt::format("the ruleset has moved on from generation {}", plan.generation)};
+        return stale(plan);
     const auto reason = std::generic_category().message(answers.error_number);
     const auto what = refused_part(plan, batch, answers.refused_sequence);
     const auto kind = answers.error_number == EPERM ? Outcome::Kind::denied : Outcome::Kind::failed;
@@ -124,6 +129,10 @@ Outcome NftBackend::commit(const Plan& plan)
 {
     if (plan.empty())
         return {.kind = Outcome::Kind::committed, .generation = plan.generation, .detail = {}};
+    // No ruleset has this generation, and the kernel would take it for a commit without a condition
+    // (net/netfilter/nf_tables_api.c, nf_tables_valid_genid).
+    if (plan.generation == 0)
+        return stale(plan);
     const auto first_sequence = socket_.reserve_sequences(plan.steps.size() + 2);
     const auto batch = make_batch(plan, first_sequence);
     if (!batch)
