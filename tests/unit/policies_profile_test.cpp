@@ -2,6 +2,7 @@
 #include "policies/profile.hpp"
 
 #include <array>
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <string>

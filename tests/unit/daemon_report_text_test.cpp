@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/report_text.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace chainkeeper;
+using namespace chainkeeper::daemon;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Instant start{1h};
+
+std::string only_line(const Report& report)
+{
+    const auto lines = lines_of(report);
+    REQUIRE(lines.size() == 1);
+    return lines[0].text;
+}
+
+Burst burst_by(std::string comm)
+{
+    Burst burst{.first = start, .last = start, .generations = {}, .losses = {}, .gaps = {}};
+    burst.add({.id = 7, .pid = 1, .comm = "iptables", .at = start, .losses = {.rules = 1}});
+    burst.add({.id = 8, .pid = 2, .comm = std::move(comm), .at = start + 221ms, .losses = {.tables = 1, .chains = 3}});
+    return burst;
+}
+
+}  // namespace
+
+TEST_CASE("report text: a flush names who did most, how much, and how long it took")
+{
+    CHECK(only_line(Settled{.at = start, .burst = burst_by("nft")}) ==
+          "flush by nft (pid 2): 1 table, 3 chains, 1 rule lost in 2 transaction(s) within 221 ms");
+}
+
+TEST_CASE("report text: every gap in what was heard is said")
+{
+    auto burst = burst_by("nft");
+    burst.add_gap("events were lost (ENOBUFS)");
+    const auto lines = lines_of(Settled{.at = start, .burst = burst});
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[1].text == "events were lost (ENOBUFS): the ruleset was read again");
+}
+
+TEST_CASE("report text: a program with a wicked name cannot write to the terminal")
+{
+    const auto line = only_line(Settled{.at = start, .burst = burst_by("\x1b[31mevil\n")});
+    CHECK(line.find("?[31mevil?") != std::string::npos);
+    CHECK(line.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("report text: an ambiguous backend says how to settle it")
+{
+    Decided decided{.at = start,
+                    .diagnosis = {.family = repair::Family::ipv4, .findings = {}},
+                    .decision = {.row = policies::Row::backend_ambiguous, .action = policies::Action::refuse},
+                    .plan = {.family = repair::Family::ipv4, .steps = {}},
+                    .backend = "iptables -V says legacy"};
+    CHECK(only_line(decided) ==
+          "ipv4: refuse: backend_ambiguous (iptables -V says legacy; [guard] backend in the policy settles it)");
+}
+
+TEST_CASE("report text: a dry run shows each step that it would take")
+{
+    Decided decided{.at = start,
+                    .diagnosis = {.family = repair::Family::ipv4, .findings = {}},
+                    .decision = {.row = policies::Row::no_monitor, .action = policies::Action::would_repair},
+                    .plan = {.family = repair::Family::ipv4,
+                             .steps = {repair::CreateChain{repair::Table::mangle, "KUBE-IPTABLES-HINT"}}}};
+    const auto lines = lines_of(decided);
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[1].text == "ipv4: would create chain mangle KUBE-IPTABLES-HINT");
+}
+
+TEST_CASE("report text: a commit says how often it had to be tried, and why it failed")
+{
+    const repair::Plan plan{.family = repair::Family::ipv6, .steps = {repair::CreateTable{repair::Table::nat}}};
+    CHECK(only_line(Committed{.at = start,
+                              .plan = plan,
+                              .outcome = {.kind = repair::Outcome::Kind::committed, .generation = 9, .detail = {}},
+                              .stale_commits = 2}) ==
+          "ipv6: 1 step(s) as generation 9, after the ruleset had moved on 2 time(s)");
+    const Committed denied{
+        .at = start, .plan = plan, .outcome = {.kind = repair::Outcome::Kind::denied, .detail = "an LSM said no"}};
+    CHECK(only_line(denied) == "ipv6: denied: an LSM said no");
+    CHECK(lines_of(denied)[0].severity == Severity::error);
+}
+
+TEST_CASE("report text: a repair that did not last is an error that names what is missing")
+{
+    const Verified verified{
+        .at = start,
+        .fulfilled = false,
+        .after = {.family = repair::Family::ipv4,
+                  .findings = {{.kind = repair::FindingKind::table_missing, .table = repair::Table::nat}}}};
+    const auto lines = lines_of(verified);
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0].severity == Severity::error);
+    CHECK(lines[1].text == "ipv4: table nat is missing");
+}
+
+TEST_CASE("burst: a storm is counted and not kept")
+{
+    Burst burst{.first = start, .last = start, .generations = {}, .losses = {}, .gaps = {}};
+    for (unsigned id = 1; id <= 1000; ++id) {
+        burst.add(
+            {.id = id, .pid = id, .comm = "x", .at = start + std::chrono::milliseconds{id}, .losses = {.rules = 1}});
+        burst.add_gap("gap");
+    }
+    CHECK(burst.generation_count == 1000);
+    CHECK(burst.losses.rules == 1000);
+    CHECK(burst.last == start + 1s);
+    CHECK(burst.generations.size() == 64);
+    CHECK(burst.gaps.size() == 8);
+}
+
+TEST_CASE("burst: nobody is blamed where nothing was lost")
+{
+    Burst burst{.first = start, .last = start, .generations = {}, .losses = {}, .gaps = {}};
+    burst.add({.id = 1, .pid = 1, .comm = "kubelet", .at = start, .losses = {}});
+    CHECK_FALSE(burst.culprit());
+}
