@@ -15,11 +15,15 @@ namespace chainkeeper::daemon {
 
 namespace {
 
-// kubelet never comes back in a rehearsal, and nobody wants to wait 75 s to see what happens then.
-constexpr KubeletTiming rehearsal_timing{.monitor_interval = std::chrono::milliseconds{1000},
-                                         .flush_wait = std::chrono::milliseconds{0},
-                                         .slack = std::chrono::milliseconds{500},
-                                         .init_grace = Duration::zero()};
+// kubelet never comes back in a rehearsal, and nobody wants to wait 75 s to see what happens then. Its deadline counts
+// from the first loss, and must not pass before a slow machine has run all commands and the ruleset has settled.
+KubeletTiming rehearsal_timing(const policies::Policy& policy)
+{
+    return {.monitor_interval = std::chrono::seconds{3},
+            .flush_wait = policy.repair.settle,
+            .slack = Duration::zero(),
+            .init_grace = Duration::zero()};
+}
 
 tl::expected<Keeper::Settings, std::string> rehearsal_settings(const CommandOptions& options)
 {
@@ -34,7 +38,7 @@ tl::expected<Keeper::Settings, std::string> rehearsal_settings(const CommandOpti
             // The rehearsal is about the machine and the decisions: it writes whatever the policy's mode is.
             settings.policy.repair.mode = policies::Mode::repair;
             settings.dry_run = false;
-            settings.timing = rehearsal_timing;
+            settings.timing = rehearsal_timing(settings.policy);
             settings.backend.remembered = std::nullopt;
             return settings;
         });

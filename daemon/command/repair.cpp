@@ -56,7 +56,7 @@ void print_report(const Looked& looked)
     auto families = nlohmann::json::array();
     for (const auto& look : looked.families)
         families.push_back(look_json(look));
-    print_json(nlohmann::json{{"families", std::move(families)}});
+    print_json(nlohmann::json{{"families", std::move(families)}, {"errors", looked.troubles}});
 }
 
 // Healthy, or mended as the decision table says: what is left after an assist is kubelet's to do.
@@ -86,7 +86,7 @@ int run_repair(const CommandOptions& options, bool dry_run)
     else
         print_text(*looked);
     if (!looked->troubles.empty())
-        return give_up(options, looked->troubles.front());
+        return options.json ? exit_unknown : give_up(options, looked->troubles.front());
     if (std::ranges::any_of(looked->families, is_denied))
         return exit_unknown;
     return std::ranges::all_of(looked->families, is_well) ? exit_healthy : exit_findings;

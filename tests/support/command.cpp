@@ -78,6 +78,7 @@ private:
 pid_t spawn(std::vector<std::string> arguments, const FileActions& actions)
 {
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (auto& argument : arguments)
         pointers.push_back(argument.data());
     pointers.push_back(nullptr);

@@ -133,6 +133,14 @@ std::vector<std::string> command(const KubeletRule& rule, Family family, const s
     return command;
 }
 
+std::string restore_line(const KubeletRule& rule)
+{
+    auto line = fmt::format("{} {}", rule.how, rule.chain);
+    for (const auto& argument : rule.arguments)
+        line += argument.find(' ') == std::string::npos ? " " + argument : fmt::format(" \"{}\"", argument);
+    return line;
+}
+
 int make_chain(const KubeletChain& chain, Family family)
 {
     return run({iptables(family), "-N", chain.name, "-t", std::string{to_string(chain.table)}}).status;
@@ -232,6 +240,23 @@ KubeletSet kubelet_set(unsigned minor, Family family)
     for (const auto table : all_tables)
         set.chains.push_back({table, std::string{kubelet_canary}});
     return set;
+}
+
+std::string kubelet_restore_text(unsigned minor, Family family)
+{
+    const auto set = kubelet_set(minor, family);
+    std::string text;
+    for (const auto table : all_tables) {
+        text += fmt::format("*{}\n", to_string(table));
+        for (const auto& chain : set.chains)
+            if (chain.table == table)
+                text += fmt::format("-N {}\n", chain.name);
+        for (const auto& rule : set.rules)
+            if (rule.table == table)
+                text += restore_line(rule) + '\n';
+        text += "COMMIT\n";
+    }
+    return text;
 }
 
 void make_as_kubelet(unsigned minor, Family family)

@@ -48,6 +48,9 @@ struct KubeletSet {
 };
 KubeletSet kubelet_set(unsigned minor, repair::Family family);
 
+// The same as text for `iptables-restore --noflush`.
+std::string kubelet_restore_text(unsigned minor, repair::Family family);
+
 // Runs iptables for each of them, as kubelet does.
 void make_as_kubelet(unsigned minor, repair::Family family);
 // What kubelet would write once more: a chain that -N makes, a rule that -C does not know. It makes those chains.

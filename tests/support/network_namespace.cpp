@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <net/if.h>
+#include <optional>
 #include <sched.h>
 #include <stdexcept>
 #include <sys/ioctl.h>
@@ -26,20 +27,42 @@ constexpr const char* first_namespace = "/proc/1/ns/net";
     throw std::system_error{errno, std::generic_category(), doing};
 }
 
-struct stat identity_of(const char* path)
+struct Identity {
+    dev_t device = 0;
+    ino_t number = 0;
+    bool operator==(const Identity&) const = default;
+};
+
+Identity identity_of(int descriptor)
 {
-    struct stat identity {};
-    if (stat(path, &identity) != 0)
-        fail(path);
-    return identity;
+    struct stat found {};
+    if (fstat(descriptor, &found) != 0)
+        fail("looking at a network namespace");
+    return {.device = found.st_dev, .number = found.st_ino};
 }
 
-void refuse_first_namespace()
+// Nothing where this process may not look at process 1.
+std::optional<Identity> first_identity()
 {
-    const auto own = identity_of(own_namespace);
-    const auto first = identity_of(first_namespace);
-    if (own.st_dev == first.st_dev && own.st_ino == first.st_ino)
-        throw std::runtime_error{"this is the network namespace of process 1: no test may run in it"};
+    struct stat found {};
+    if (stat(first_namespace, &found) == 0)
+        return Identity{.device = found.st_dev, .number = found.st_ino};
+    if (errno != EACCES && errno != EPERM)
+        fail(first_namespace);
+    return std::nullopt;
+}
+
+// A namespace that is not the one of before was made a moment ago, and is nobody's. That it is not the one of process 1
+// follows, and is asked for all the same where that can be seen.
+void refuse_old_namespace(int previous)
+{
+    const int descriptor = open(own_namespace, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        fail(own_namespace);
+    const auto own = identity_of(descriptor);
+    close(descriptor);
+    if (own == identity_of(previous) || own == first_identity())
+        throw std::runtime_error{"this network namespace is not a new one: no test may run in it"};
 }
 
 void bring_loopback_up()
@@ -66,11 +89,21 @@ NetworkNamespace::NetworkNamespace() : previous_{open(own_namespace, O_RDONLY | 
         close(previous_);
         fail("making a network namespace");
     }
-    refuse_first_namespace();
-    bring_loopback_up();
+    try {
+        refuse_old_namespace(previous_);
+        bring_loopback_up();
+    } catch (...) {
+        leave();
+        throw;
+    }
 }
 
 NetworkNamespace::~NetworkNamespace()
+{
+    leave();
+}
+
+void NetworkNamespace::leave() const
 {
     // What would follow is written into a ruleset that nobody asked for.
     if (setns(previous_, CLONE_NEWNET) != 0)

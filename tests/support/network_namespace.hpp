@@ -7,7 +7,7 @@ namespace chainkeeper::tests {
 // runs, until the object goes: then the thread is back where it was. The loopback device is up.
 //
 // The constructor throws std::system_error without CAP_SYS_ADMIN, and std::runtime_error if the thread still is in the
-// network namespace of process 1: no test ever touches the ruleset of the machine.
+// network namespace that it was in before, or in that of process 1: no test ever touches the ruleset of the machine.
 class NetworkNamespace {
 public:
     NetworkNamespace();
@@ -18,6 +18,8 @@ public:
     NetworkNamespace& operator=(NetworkNamespace&&) = delete;
 
 private:
+    void leave() const;
+
     int previous_;
 };
 

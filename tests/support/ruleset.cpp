@@ -115,7 +115,7 @@ void restore(Family family, std::string_view text)
     must_run({iptables(family, "-restore"), "--noflush"}, text);
 }
 
-void nft(std::string_view script)
+void nft_script(std::string_view script)
 {
     must_run({"nft", "-f", "-"}, script);
 }

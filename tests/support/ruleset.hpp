@@ -28,7 +28,7 @@ bool has_chain(repair::Family family, repair::Table table, std::string_view chai
 // Feeds `iptables-restore --noflush`, which has to succeed.
 void restore(repair::Family family, std::string_view text);
 // A script for `nft -f`, which has to succeed: one transaction.
-void nft(std::string_view script);
+void nft_script(std::string_view script);
 
 // iptables-save without comments, dates and counters. Tables and chains stand in the order of their names, the rules of
 // one chain in their own order.

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/contract/world.hpp"
+
+#include "tests/support/ruleset.hpp"
+
+#include <fmt/format.h>
+#include <stdexcept>
+#include <system_error>
+
+namespace chainkeeper::tests {
+
+using namespace repair;
+
+namespace {
+
+void must(int error_number)
+{
+    if (error_number != 0)
+        throw std::system_error{error_number, std::generic_category(), "the fake ruleset"};
+}
+
+std::string in_table(Table table, const std::string& line)
+{
+    return fmt::format("*{}\n{}\nCOMMIT\n", to_string(table), line);
+}
+
+std::unique_ptr<nft::NftBackend> opened()
+{
+    auto backend = nft::NftBackend::open();
+    if (!backend)
+        throw std::runtime_error{backend.error().what};
+    return *std::move(backend);
+}
+
+}  // namespace
+
+void FakeWorld::add_chain(Family family, Table table, const std::string& chain)
+{
+    fake_.edit([&](FakeRuleset& ruleset) {
+        if (!ruleset.has_table(family, table))
+            must(ruleset.create_table(family, table));
+        must(ruleset.create_chain(family, table, chain));
+    });
+}
+
+void FakeWorld::append_rule(Family family, Table table, const std::string& chain, const Rule& rule)
+{
+    fake_.edit([&](FakeRuleset& ruleset) { must(ruleset.add_rule(family, table, chain, rule)); });
+}
+
+void FakeWorld::flush_chain(Family family, Table table, const std::string& chain)
+{
+    fake_.edit([&](FakeRuleset& ruleset) { must(ruleset.flush_chain(family, table, chain)); });
+}
+
+void FakeWorld::delete_chain(Family family, Table table, const std::string& chain)
+{
+    fake_.edit([&](FakeRuleset& ruleset) { must(ruleset.delete_chain(family, table, chain)); });
+}
+
+void FakeWorld::delete_table(Family family, Table table)
+{
+    fake_.edit([&](FakeRuleset& ruleset) { must(ruleset.delete_table(family, table)); });
+}
+
+KernelWorld::KernelWorld() : backend_{opened()} {}
+
+std::uint32_t KernelWorld::generation() const
+{
+    return tests::generation();
+}
+
+std::string KernelWorld::everything() const
+{
+    return nft_ruleset();
+}
+
+void KernelWorld::add_chain(Family family, Table table, const std::string& chain)
+{
+    restore(family, in_table(table, fmt::format("-N {}", chain)));
+}
+
+void KernelWorld::append_rule(Family family, Table table, const std::string& chain, const Rule& rule)
+{
+    restore(family, in_table(table, fmt::format("-A {} {}", chain, to_string(family, rule))));
+}
+
+void KernelWorld::flush_chain(Family family, Table table, const std::string& chain)
+{
+    nft_script(fmt::format("flush chain {}\n", nft_name(family, table, chain)));
+}
+
+void KernelWorld::delete_chain(Family family, Table table, const std::string& chain)
+{
+    nft_script(fmt::format("delete chain {}\n", nft_name(family, table, chain)));
+}
+
+void KernelWorld::delete_table(Family family, Table table)
+{
+    nft_script(fmt::format("delete table {}\n", nft_name(family, table)));
+}
+
+std::string nft_name(Family family, Table table, const std::string& chain)
+{
+    return fmt::format("{} {} {}", family == Family::ipv4 ? "ip" : "ip6", to_string(table), chain);
+}
+
+Snapshot look(Backend& backend, const DesiredState& desired)
+{
+    auto snapshot = backend.observe(desired);
+    if (!snapshot)
+        throw std::runtime_error{snapshot.error().what};
+    return *std::move(snapshot);
+}
+
+Diagnosis examine(Backend& backend, const DesiredState& desired)
+{
+    return diagnose(desired, look(backend, desired));
+}
+
+Repair repair_all(Backend& backend, const DesiredState& desired)
+{
+    auto plan = make_plan(desired, examine(backend, desired), {.canaries = true, .rewrite_damage = false});
+    auto outcome = backend.commit(plan);
+    return {.plan = std::move(plan), .outcome = std::move(outcome)};
+}
+
+}  // namespace chainkeeper::tests

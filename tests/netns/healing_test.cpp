@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/netns/await.hpp"
+#include "tests/netns/daemon_process.hpp"
+#include "tests/netns/generation_watch.hpp"
+#include "tests/netns/node.hpp"
+#include "tests/netns/stand_in.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <map>
+#include <string>
+#include <vector>
+
+// What was lost comes back, the way the decision table says.
+namespace chainkeeper::tests {
+
+using repair::all_families;
+using repair::Family;
+
+namespace {
+
+constexpr const char* mended = "all that was to be repaired is there";
+
+Family other(Family family)
+{
+    return family == Family::ipv4 ? Family::ipv6 : Family::ipv4;
+}
+
+// After a transaction of the daemon the mangle canary is there with all the rest of its family, or it is not there.
+void check_kubelet_never_blinded(GenerationWatch& watch, const Node& node)
+{
+    for (const auto& transaction : watch.heard_of(daemon_comm))
+        for (const auto family : all_families) {
+            CAPTURE(transaction.id);
+            if (transaction.touches(family) && transaction.holds(canary(family, "mangle")))
+                CHECK(is_complete(transaction, node.guarded(family)));
+        }
+}
+
+// Nobody but kubelet brings the canaries back.
+void check_canaries_are_kubelets(GenerationWatch& watch, Family family)
+{
+    for (const auto table : repair::all_tables) {
+        const auto name = canary(family, std::string{to_string(table)});
+        std::vector<std::string> writers;
+        for (const auto& transaction : watch.heard())
+            if (transaction.adds_chain(name))
+                writers.push_back(transaction.comm);
+        CAPTURE(name.table);
+        CHECK(writers.size() == 2);
+        CHECK(std::ranges::count(writers, daemon_comm) == 0);
+    }
+}
+
+std::string resynced(Family family)
+{
+    return fmt::format("Monitor resynced protocol=\"{}\"", family == Family::ipv4 ? "IPv4" : "IPv6");
+}
+
+using Arguments = std::vector<std::string>;
+
+// One thing each that kubelet of that version has in this family.
+std::vector<Arguments> losses(unsigned minor, Family family)
+{
+    std::vector<Arguments> all{{"-F", "KUBE-FIREWALL"},
+                               {"-D", "KUBE-FIREWALL", "1"},
+                               {"-t", "nat", "-F", "KUBE-POSTROUTING"},
+                               {"-t", "nat", "-D", "KUBE-POSTROUTING", "2"},
+                               {"-t", "nat", "-D", "POSTROUTING", "1"},
+                               {"-t", "nat", "-D", "KUBE-MARK-MASQ", "1"},
+                               {"-t", "nat", "-X", "KUBE-KUBELET-CANARY"},
+                               {"-t", "mangle", "-X", "KUBE-IPTABLES-HINT"}};
+    if (minor == 24 || family == Family::ipv4)
+        all.insert(all.end(), {{"-D", "INPUT", "-j", "KUBE-FIREWALL"}, {"-D", "OUTPUT", "-j", "KUBE-FIREWALL"}});
+    return all;
+}
+
+void heal_in_one_transaction_a_family(unsigned minor)
+{
+    Node node{minor};
+    GenerationWatch watch;
+    make_once(node);
+    const std::map<Family, std::string> before{{Family::ipv4, kubelet_lines(Family::ipv4)},
+                                               {Family::ipv6, kubelet_lines(Family::ipv6)}};
+    const Daemon daemon{node, {.arguments = {"--assume-monitor=dead"}}};
+    flush_everything();
+    node.await_healthy();
+    const auto repairs = watch.heard_of(daemon_comm);
+    REQUIRE(repairs.size() == 2);
+    CHECK(repairs.back().id == repairs.front().id + 1);
+    for (const auto family : all_families) {
+        daemon.await_log(decided(family, "repair: no_monitor ("));
+        const auto& repair = repairs.at(family == Family::ipv4 ? 0 : 1);
+        CHECK(is_complete(repair, node.guarded(family)));
+        CHECK_FALSE(repair.touches(other(family)));
+        check_as_before(node, family, before.at(family));
+    }
+}
+
+void lose_one_by_one(unsigned minor, Family family)
+{
+    Node node{minor};
+    GenerationWatch watch;
+    make_once(node);
+    const auto before = kubelet_lines(family);
+    const Daemon daemon{node};
+    std::size_t repairs = 0;
+    for (const auto& loss : losses(minor, family)) {
+        CAPTURE(fmt::format("{}", fmt::join(loss, " ")));
+        run_all(family, {loss});
+        CHECK_FALSE(node.examine(family).healthy());
+        node.await_healthy(family);
+        daemon.await_log(decided(family, "repair: partial_flush ("), ++repairs);
+        CHECK(kubelet_lines(family) == before);
+        CHECK(watch.heard_of(daemon_comm).size() == repairs);
+    }
+    check_as_before(node, family, before);
+    check_kubelet_never_blinded(watch, node);
+}
+
+}  // namespace
+
+TEST_CASE("a flush of the filter table, which kubelet's Monitor does not see, is healed as a partial flush")
+{
+    const auto family = each_family();
+    Node node;
+    GenerationWatch watch;
+    const StandIn kubelet{node, {.monitor_interval = "0.2"}};
+    const auto before = kubelet_lines(family);
+    const Daemon daemon{node, {.policy = {.settle = "1s"}}};
+    flush_filter(family);
+    CHECK(kubelet_lines(family) != before);
+    node.await_healthy(family);
+    daemon.await_log(decided(family, "repair: partial_flush ("));
+    daemon.await_log(decided(family, mended));
+    check_as_before(node, family, before);
+    CHECK(kubelet.log().find("resynced") == std::string::npos);
+    const auto repairs = watch.heard_of(daemon_comm);
+    REQUIRE(repairs.size() == 1);
+    CHECK_FALSE(repairs.front().touches(other(family)));
+    check_kubelet_never_blinded(watch, node);
+}
+
+TEST_CASE("after a full flush a living Monitor is assisted: all but the canaries come from the daemon, these from it")
+{
+    const auto family = each_family();
+    Node node;
+    GenerationWatch watch;
+    // The Monitor looks long after the daemon has acted, and the ruleset does not rest between two of its commands.
+    const StandIn kubelet{node, {.monitor_interval = "4"}};
+    const auto before = kubelet_lines(family);
+    const Daemon daemon{node, {.policy = {.settle = "500ms", .monitor_interval = "10s"}}};
+    flush(family);
+    daemon.await_log(decided(family, "repair: assist ("));
+    daemon.await_log("kubelet's Monitor is alive, by presence");
+    await("the Monitor had resynced", [&] { return kubelet.log().find(resynced(family)) != std::string::npos; });
+    daemon.await_log(decided(family, "healthy"), 2);
+    check_as_before(node, family, before);
+    const auto repairs = watch.heard_of(daemon_comm);
+    REQUIRE(repairs.size() == 1);
+    CHECK(repairs.front().adds_chain({family, "mangle", "KUBE-IPTABLES-HINT"}));
+    CHECK(repairs.front().adds_chain({family, "filter", "KUBE-FIREWALL"}) == (family == Family::ipv4));
+    CHECK_FALSE(repairs.front().touches(other(family)));
+    check_canaries_are_kubelets(watch, family);
+}
+
+TEST_CASE("without a Monitor a full flush is healed in one transaction a family, canaries and all")
+{
+    for (const unsigned minor : {24U, 25U, 27U})
+        heal_in_one_transaction_a_family(minor);
+}
+
+TEST_CASE("a Monitor that lets its deadline pass gets no canary before it, and is taken for dead from then on")
+{
+    Node node;
+    GenerationWatch watch;
+    make_once(node);
+    // The shortest interval there is; kubelet's wait for a whole flush and the slack come on top of it.
+    constexpr std::chrono::milliseconds deadline{100 + 5'000 + 10'000};
+    const DaemonOptions options{.policy = {.monitor_interval = "100ms"}};
+    {
+        Daemon daemon{node, options};
+        const auto flushed = std::chrono::steady_clock::now();
+        flush_everything();
+        for (const auto family : all_families)
+            daemon.await_log(decided(family, "repair: assist ("));
+        for (const auto family : all_families)
+            CHECK(node.examine(family).mangle_canary_missing());
+        node.await_healthy();
+        CHECK(std::chrono::steady_clock::now() - flushed >= deadline);
+        for (const auto family : all_families)
+            daemon.await_log(decided(family, "repair: monitor_silent ("));
+        const auto repairs = watch.heard_of(daemon_comm);
+        REQUIRE(repairs.size() == 4);
+        CHECK_FALSE(repairs.at(0).holds(canary(Family::ipv4, "mangle")));
+        CHECK_FALSE(repairs.at(1).holds(canary(Family::ipv6, "mangle")));
+        check_kubelet_never_blinded(watch, node);
+        daemon.process().send(SIGKILL);
+        CHECK(daemon.process().await_end() == 128 + SIGKILL);
+    }
+    // Another daemon knows it too.
+    const Daemon daemon{node, options};
+    flush_everything();
+    node.await_healthy();
+    for (const auto family : all_families) {
+        daemon.await_log(decided(family, "repair: no_monitor ("));
+        CHECK(daemon.count(decided(family, "repair: assist (")) == 1);
+    }
+    daemon.await_log("kubelet's Monitor is dead, by deadline", 2);
+}
+
+TEST_CASE("one thing alone that is lost is put back where it was")
+{
+    const auto family = each_family();
+    for (const unsigned minor : {24U, 25U})
+        lose_one_by_one(minor, family);
+}
+
+}  // namespace chainkeeper::tests

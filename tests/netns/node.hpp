@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "repair/desired.hpp"
+#include "repair/family.hpp"
+#include "repair/finding.hpp"
+#include "repair/nft/backend.hpp"
+#include "tests/support/network_namespace.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace chainkeeper::tests {
+
+// What a test case has of a node: a network namespace, and a folder for the files of the programs that it runs. The
+// object must be the first of the case, so that it goes last. When the case failed, it shows every *.log of the folder.
+class Node {
+public:
+    // `kubelet_minor` is 24, 25 or 27: what this node's kubelet makes.
+    explicit Node(unsigned kubelet_minor = 27);
+    ~Node();
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+    Node(Node&&) = delete;
+    Node& operator=(Node&&) = delete;
+
+    [[nodiscard]] unsigned kubelet_minor() const { return kubelet_minor_; }
+    [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+    [[nodiscard]] const repair::DesiredState& guarded(repair::Family family) const;
+
+    repair::Diagnosis examine(repair::Family family);
+    void await_healthy(repair::Family family);
+    void await_healthy();
+
+private:
+    NetworkNamespace namespace_;
+    unsigned kubelet_minor_;
+    std::filesystem::path folder_;
+    std::vector<repair::DesiredState> guarded_;
+    std::unique_ptr<repair::nft::NftBackend> backend_;
+};
+
+// Told by the listener in main.cpp.
+void note_start_of_case();
+void note_failure();
+
+// The families one after the other, each in a run of the test case of its own.
+repair::Family each_family();
+
+// The lines of iptables-save that are about kubelet: its chains by name, the rules of each in their order.
+std::string kubelet_lines(repair::Family family);
+// It is all as before, and kubelet's own commands would add nothing.
+void check_as_before(const Node& node, repair::Family family, const std::string& before);
+
+// "iptables", "ip6tables" (of nf_tables) with these arguments, one after the other; each has to succeed.
+void run_all(repair::Family family, const std::vector<std::vector<std::string>>& arguments);
+
+// What `systemctl stop iptables` comes to in many places: `iptables -F; iptables -X`, of the filter table.
+void flush_filter(repair::Family family);
+// Every table of one family, and every table there is.
+void flush(repair::Family family);
+void flush_everything();
+
+}  // namespace chainkeeper::tests
