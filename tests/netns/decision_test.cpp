@@ -73,7 +73,7 @@ TEST_CASE("a dry run leaves the canaries out of the plan while the Monitor may b
     for (const auto family : all_families) {
         daemon.await_log(decided(family, "would_repair: assist ("));
         daemon.await_log(decided(family, "dry run: nothing was written"));
-        CHECK(daemon.count(decided(family, "would create chain mangle KUBE-IPTABLES-HINT")) == 1);
+        CHECK(daemon.count(decided(family, "would create chain mangle KUBE-IPTABLES-HINT")) > 0);
         CHECK(daemon.count(decided(family, "would create chain mangle KUBE-KUBELET-CANARY")) == 0);
     }
     stop(daemon);

@@ -187,7 +187,7 @@ TEST_CASE("after a kill the next daemon finds the flush that nobody heard, and r
     flush_unheard(node, family);
     const Daemon daemon{node};
     daemon.await_log(decided(family, "repair: assist ("));
-    CHECK(daemon.count("kubelet's Monitor is alive, by presence") == 1);
+    CHECK(daemon.count("kubelet's Monitor is alive, by presence") > 0);
 }
 
 TEST_CASE("a daemon that finds no evidence of the one before it knows nothing of kubelet")

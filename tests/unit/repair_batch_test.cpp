@@ -177,7 +177,7 @@ TEST_CASE("tables and chains are created, and not taken as they are")
         const auto batch =
             batch_of(plan_of({CreateTable{Table::nat}, CreateChain{Table::nat, "KUBE-MARK-DROP"}}, family));
         const auto messages = messages_of(batch);
-        for (const std::size_t at : {1, 2}) {
+        for (const auto at : {std::size_t{1}, std::size_t{2}}) {
             CHECK((messages.at(at).flags & (NLM_F_CREATE | NLM_F_EXCL)) == (NLM_F_CREATE | NLM_F_EXCL));
             CHECK(netfilter_payload(messages.at(at))->protocol ==
                   (family == Family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6));

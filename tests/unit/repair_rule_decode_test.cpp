@@ -104,9 +104,9 @@ TEST_CASE("every version's form of kubelet's rules is the same rule")
         versions[captured.arguments] += std::string{captured.iptables_versions} + " ";
     }
     CHECK(versions.size() == expected.size());
-    for (const auto& [arguments, of] : versions)
+    for (const auto& entry : versions)
         for (const auto* const version : {"1.8.7", "1.8.9", "1.8.11"})
-            CHECK_MESSAGE(of.find(version) != std::string::npos, arguments, " of ", version);
+            CHECK_MESSAGE(entry.second.find(version) != std::string::npos, entry.first, " of ", version);
 }
 
 TEST_CASE("a captured rule in kubelet's words reads as what iptables was told, any other has no rule")
