@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/burst.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 
 namespace chainkeeper::daemon {
 
 namespace {
 
-// A restart of iptables takes some twenty transactions; a storm must not fill the memory.
-constexpr std::size_t most_generations = 64;
+// A storm must not fill the memory.
 constexpr std::size_t most_gaps = 8;
 
 unsigned weight(const Losses& losses)
@@ -38,28 +36,20 @@ std::string to_string(const Losses& losses)
                        counted(losses.rules, "rule"));
 }
 
-void Burst::add(GenerationHeard generation)
+void Burst::add(const GenerationHeard& generation)
 {
     last = generation.at;
     losses += generation.losses;
     ++generation_count;
-    if (generations.size() < most_generations)
-        generations.push_back(std::move(generation));
+    const bool is_candidate = generation.touched_guarded && generation.losses.any();
+    if (is_candidate && (!worst || weight(generation.losses) > weight(worst->losses)))
+        worst = generation;
 }
 
 void Burst::add_gap(std::string reason)
 {
     if (gaps.size() < most_gaps)
         gaps.push_back(std::move(reason));
-}
-
-std::optional<GenerationHeard> Burst::culprit() const
-{
-    const auto worst = std::ranges::max_element(
-        generations, {}, [](const GenerationHeard& generation) { return weight(generation.losses); });
-    if (worst == generations.end() || !worst->losses.any())
-        return std::nullopt;
-    return *worst;
 }
 
 }  // namespace chainkeeper::daemon

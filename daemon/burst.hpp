@@ -32,6 +32,7 @@ struct GenerationHeard {
     std::string comm;
     Instant at;
     Losses losses;
+    bool touched_guarded = false;  // something of kubelet's was among what it changed
 };
 
 // A run of transactions that belong together, from the first that touched something guarded to the last before the
@@ -39,16 +40,13 @@ struct GenerationHeard {
 struct Burst {
     Instant first;
     Instant last;
-    std::vector<GenerationHeard> generations;  // the first of them; the rest is only counted
     unsigned generation_count = 0;
+    std::optional<GenerationHeard> worst;  // the one that deleted most, of those that touched something guarded
     Losses losses;
     std::vector<std::string> gaps;  // why some of it may not have been heard
 
-    void add(GenerationHeard generation);
+    void add(const GenerationHeard& generation);
     void add_gap(std::string reason);
-
-    // Who deleted most; nothing where nothing was heard to be deleted.
-    [[nodiscard]] std::optional<GenerationHeard> culprit() const;
 };
 
 }  // namespace chainkeeper::daemon

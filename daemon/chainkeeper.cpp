@@ -55,6 +55,7 @@ void add_commands(CLI::App& app, Invocation& invocation)
 
 int main(int argc, char** argv)
 {
+    fill_standard_streams();
     Invocation invocation;
     CLI::App app{"Checks, plans, rehearses and repairs kubelet's netfilter chains in this network namespace.",
                  "chainkeeper"};
@@ -64,5 +65,8 @@ int main(int argc, char** argv)
     add_commands(app, invocation);
     if (const auto exit_code = parse_options(app, argc, argv))
         return *exit_code;
-    return invocation.run();
+    const int exit_code = invocation.run();
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)
+        return exit_code;
+    return give_up({}, "its answer could not be written to standard output");
 }

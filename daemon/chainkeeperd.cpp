@@ -57,10 +57,12 @@ repair::Result<void> watch_clock(EventLoop& loop, const ClockJump& jump, Service
 }
 
 // After each look: what is known now is kept, and the first one makes the service ready.
-void remember_looks(Service& service, Memory& memory, ReportSink& sink)
+// An assumption is for this run alone.
+void remember_looks(Service& service, Memory& memory, ReportSink& sink, bool assumed)
 {
-    service.on_look([&, ready = false]() mutable {
-        memory.keep(service.keeper(), sink, SystemClock{}.now());
+    service.on_look([&, assumed, ready = false]() mutable {
+        if (!assumed)
+            memory.keep(service.keeper(), sink, SystemClock{}.now());
         if (!std::exchange(ready, true))
             sd_notify(0, "READY=1");
     });
@@ -90,7 +92,7 @@ repair::Result<int> serve(const Options& options, ReportSink& sink)
     Memory memory{runtime, state};
     if (!options.policy.assumed_monitor)
         memory.recall((*service)->keeper(), sink, SystemClock{}.now());
-    remember_looks(**service, memory, sink);
+    remember_looks(**service, memory, sink, options.policy.assumed_monitor.has_value());
     const auto jump = ClockJump::watch();
     if (!jump)
         return tl::unexpected(jump.error());
@@ -103,6 +105,9 @@ repair::Result<int> serve(const Options& options, ReportSink& sink)
 
 int main(int argc, char** argv)
 {
+    fill_standard_streams();
+    for (const int ignored : {SIGPIPE, SIGHUP})
+        std::signal(ignored, SIG_IGN);
     Options options;
     CLI::App app{"Keeps kubelet's netfilter chains alive in this network namespace.", "chainkeeperd"};
     add_policy_option(app, options.policy);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/evidence_json.hpp"
 
+#include "policies/text_file.hpp"
+
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 namespace chainkeeper::daemon {
@@ -15,7 +18,7 @@ using Source = KubeletEvidence::Source;
 using State = KubeletEvidence::State;
 
 constexpr std::array all_monitors{Monitor::alive, Monitor::dead, Monitor::unknown};
-constexpr std::array all_sources{Source::none, Source::assumed, Source::presence, Source::deadline};
+constexpr std::array kept_sources{Source::none, Source::presence, Source::deadline};  // an assumption is not kept
 
 template <typename Values>
 auto named(const Values& values, const json& name) -> std::optional<typename Values::value_type>
@@ -51,12 +54,14 @@ bool read_chains(const json& chains, State& state)
            });
 }
 
-std::optional<State> state_from_json(const json& object)
+std::optional<State> state_from_json(const json& object, Instant now)
 {
     const auto monitor = named(all_monitors, member(object, "monitor"));
-    const auto source = named(all_sources, member(object, "source"));
+    const auto source = named(kept_sources, member(object, "source"));
     const auto since = member(object, "canary_missing_since_ns");
-    if (!monitor || !source || !(since.is_null() || since.is_number_integer()))
+    const auto present = static_cast<std::uint64_t>(now.time_since_epoch().count());
+    const bool is_past = since.is_number_unsigned() && since.get<std::uint64_t>() <= present;
+    if (!monitor || !source || !(since.is_null() || is_past))
         return std::nullopt;
     State state{.monitor = *monitor, .source = *source, .ours = {}, .canary_missing_since = std::nullopt};
     if (!since.is_null())
@@ -66,23 +71,32 @@ std::optional<State> state_from_json(const json& object)
 
 }  // namespace
 
-std::string to_json(const Keeper::Evidence& evidence)
+std::string evidence_scope()
 {
-    auto object = json::object();
+    const auto boot = policies::read_text_file("/proc/sys/kernel/random/boot_id").value_or("?\n");
+    std::error_code error;
+    const auto network = std::filesystem::read_symlink("/proc/self/ns/net", error);
+    return boot.substr(0, boot.find('\n')) + " " + network.string();
+}
+
+std::string to_json(const Keeper::Evidence& evidence, std::string_view scope)
+{
+    json object{{"scope", scope}};
     for (const auto& [family, state] : evidence)
         object[std::string{to_string(family)}] = state_to_json(state);
     return object.dump() + "\n";
 }
 
-std::optional<Keeper::Evidence> evidence_from_json(std::string_view text)
+std::optional<Keeper::Evidence> evidence_from_json(std::string_view text, std::string_view scope, Instant now)
 {
-    const auto object = json::parse(text, nullptr, false);
-    if (!object.is_object())
+    auto object = json::parse(text, nullptr, false);
+    if (member(object, "scope") != scope)
         return std::nullopt;
+    object.erase("scope");
     Keeper::Evidence evidence;
     for (const auto& [name, value] : object.items()) {
         const auto family = repair::family_from_string(name);
-        auto state = family ? state_from_json(value) : std::nullopt;
+        auto state = family ? state_from_json(value, now) : std::nullopt;
         if (!state)
             return std::nullopt;
         evidence.emplace(*family, *std::move(state));

@@ -9,11 +9,15 @@
 
 namespace chainkeeper::daemon {
 
-// {"ipv4": {"monitor": "alive", "source": "presence", "ours": [{"table": "mangle", "chain": "…"}],
-//  "canary_missing_since_ns": 123}, "ipv6": …}; the last key is there while the mangle canary is missing.
-std::string to_json(const Keeper::Evidence& evidence);
+// Where evidence is true: "BOOT-ID NETWORK-NAMESPACE". Another boot has another clock, another namespace another
+// ruleset.
+std::string evidence_scope();
 
-// Nothing for what to_json() never wrote.
-std::optional<Keeper::Evidence> evidence_from_json(std::string_view text);
+// {"scope": "…", "ipv4": {"monitor": "alive", "source": "presence", "ours": [{"table": "mangle", "chain": "…"}],
+//  "canary_missing_since_ns": 123}, "ipv6": …}; the last key is there while the mangle canary is missing.
+std::string to_json(const Keeper::Evidence& evidence, std::string_view scope);
+
+// Nothing for what to_json() never wrote, for another scope, and for an instant that is still to come.
+std::optional<Keeper::Evidence> evidence_from_json(std::string_view text, std::string_view scope, Instant now);
 
 }  // namespace chainkeeper::daemon

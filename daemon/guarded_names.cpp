@@ -9,17 +9,17 @@ GuardedNames::GuardedNames(std::span<const repair::DesiredState> desired_states)
 {
     for (const auto& desired : desired_states) {
         for (const auto& chain : desired.chains) {
-            tables_.emplace(desired.family, to_string(chain.table), "");
-            chains_.emplace(desired.family, to_string(chain.table), chain.name);
+            tables_.insert({desired.family, std::string{to_string(chain.table)}, {}});
+            chains_.insert({desired.family, std::string{to_string(chain.table)}, chain.name});
         }
         for (const auto& jump : desired.jumps)
-            base_chains_.emplace(desired.family, to_string(jump.table), jump.base_chain);
+            base_chains_.insert({desired.family, std::string{to_string(jump.table)}, jump.base_chain});
     }
 }
 
-bool GuardedNames::holds(const std::set<Name, std::less<>>& names, const Change& change, std::string_view chain) const
+bool GuardedNames::holds(const Names& names, const Change& change, std::string_view chain)
 {
-    return names.contains(std::tuple{change.family, change.table, chain});
+    return names.contains(NameView{change.family, change.table, chain});
 }
 
 bool GuardedNames::touched_by(const Change& change) const
@@ -32,6 +32,7 @@ bool GuardedNames::touched_by(const Change& change) const
         return holds(chains_, change, change.chain) || holds(base_chains_, change, change.chain);
     case Change::Kind::chain_added:
     case Change::Kind::rule_added: return holds(chains_, change, change.chain);
+    case Change::Kind::chain_changed: return holds(tables_, change, "");  // it may have had a guarded name
     }
     return false;
 }
@@ -44,6 +45,7 @@ bool GuardedNames::is_loss(const Change& change) const
     case Change::Kind::rule_deleted: return holds(tables_, change, "");
     case Change::Kind::table_added:
     case Change::Kind::chain_added:
+    case Change::Kind::chain_changed:
     case Change::Kind::rule_added: return false;
     }
     return false;

@@ -18,7 +18,7 @@ repair::Error held_by_another(const std::filesystem::path& path)
 {
     const auto pid = policies::read_text_file(path).value_or("?\n");
     return {repair::ErrorCode::failed,
-            fmt::format("another chainkeeperd (pid {}) holds {}", pid.substr(0, pid.find('\n')), path.string())};
+            fmt::format("another chainkeeper (pid {}) holds {}", pid.substr(0, pid.find('\n')), path.string())};
 }
 
 }  // namespace
@@ -34,9 +34,10 @@ repair::Result<FileDescriptor> lock_instance(const std::filesystem::path& direct
         return tl::unexpected(errno == EWOULDBLOCK
                                   ? held_by_another(path)
                                   : repair::system_error(fmt::format("locking {}", path.string()), errno));
+    // For the message of whoever comes second, who has to do without on a full disk.
     const auto pid = fmt::format("{}\n", getpid());
-    if (ftruncate(file.number(), 0) != 0 || write(file.number(), pid.data(), pid.size()) < 0)
-        return tl::unexpected(repair::system_error(fmt::format("writing {}", path.string()), errno));
+    if (ftruncate(file.number(), 0) == 0)
+        static_cast<void>(!write(file.number(), pid.data(), pid.size()));
     return file;
 }
 

@@ -17,9 +17,9 @@ using repair::Diagnosis;
 using repair::Outcome;
 using repair::Plan;
 
-// Each try takes well under a millisecond, and a writer that spoils this many in a row never rests: then the burst is
-// still going on, and the next look comes when it has settled.
-constexpr unsigned most_commits = 50;
+// Each try takes well under a millisecond. A writer that spoils them for this long never rests: then the loop sees to
+// its other work, and the next look comes when the ruleset has settled.
+constexpr Duration trying_deadline = std::chrono::milliseconds{100};
 
 // After a failure that no event will announce the end of.
 constexpr Duration retry_interval = std::chrono::seconds{10};
@@ -29,17 +29,12 @@ bool is_repair(const Decision& decision)
     return decision.action == Action::repair || decision.action == Action::would_repair;
 }
 
-// Something of kubelet's is there: a chain that was asked for and is not missing.
-bool has_guarded_chain(const repair::DesiredState& desired, const Diagnosis& diagnosis)
+bool is_mangle_canary(const repair::nft::Change& change)
 {
-    const auto missing =
-        std::ranges::count(diagnosis.findings, repair::FindingKind::chain_missing, &repair::Finding::kind);
-    return static_cast<std::size_t>(missing) < desired.chains.size();
-}
-
-std::uint32_t generation_after(std::uint32_t generation)
-{
-    return generation + 1 == 0 ? 1 : generation + 1;
+    using Kind = repair::nft::Change::Kind;
+    const bool is_chain =
+        change.kind == Kind::chain_added || change.kind == Kind::chain_changed || change.kind == Kind::chain_deleted;
+    return is_chain && change.table == to_string(repair::Table::mangle) && change.chain == repair::kubelet_canary;
 }
 
 }  // namespace
@@ -65,6 +60,8 @@ void Keeper::hear_change(const repair::nft::Change& change)
     using Kind = repair::nft::Change::Kind;
     if (names_.touched_by(change))
         transaction_.touched.insert(change.family);
+    if (is_mangle_canary(change))
+        transaction_.canaries[change.family] = change.kind != Kind::chain_deleted;
     if (!names_.is_loss(change))
         return;
     transaction_.losses += {.tables = change.kind == Kind::table_deleted ? 1U : 0U,
@@ -82,22 +79,37 @@ void Keeper::hear_generation(const repair::nft::Generation& generation)
                           .pid = generation.pid,
                           .comm = std::string{generation.comm},
                           .at = parts_.clock.now(),
-                          .losses = transaction.losses};
+                          .losses = transaction.losses,
+                          .touched_guarded = !transaction.touched.empty()};
+    hear_canaries(transaction, heard.at);
     const bool is_first = !burst_;
     auto& burst = open_burst();
     if (is_first)
         parts_.sink.report(Heard{.at = heard.at, .generation = heard});
-    burst.add(std::move(heard));
+    burst.add(heard);
     for (auto& watched : watched_)
         watched.in_burst = watched.in_burst || transaction.touched.contains(watched.desired->family);
+}
+
+void Keeper::hear_canaries(const Transaction& transaction, Instant at)
+{
+    for (auto& watched : watched_) {
+        const auto canary = transaction.canaries.find(watched.desired->family);
+        if (canary == transaction.canaries.end())
+            continue;
+        if (canary->second)
+            watched.evidence.heard_canary_added();
+        else
+            watched.evidence.heard_canary_deleted(at);
+    }
 }
 
 // Every transaction has the number after the one before it, so a number left out is a transaction not heard.
 void Keeper::notice_missed_generation(std::uint32_t id)
 {
     const auto last = std::exchange(last_generation_, id);
-    if (last && generation_after(*last) != id)
-        hear_gap(fmt::format("generations {} to {} were not heard", generation_after(*last), id - 1));
+    if (last && repair::generation_after(*last) != id)
+        hear_gap(fmt::format("generations {} to {} were not heard", repair::generation_after(*last), id - 1));
 }
 
 void Keeper::hear_gap(const std::string& reason)
@@ -115,7 +127,7 @@ Burst& Keeper::open_burst()
 {
     if (!burst_) {
         const auto now = parts_.clock.now();
-        burst_ = Burst{.first = now, .last = now, .generations = {}, .losses = {}, .gaps = {}};
+        burst_ = Burst{.first = now, .last = now, .worst = std::nullopt, .losses = {}, .gaps = {}};
     }
     return *burst_;
 }
@@ -142,39 +154,47 @@ void Keeper::look()
     const auto now = parts_.clock.now();
     if (burst_ && now < settled_at())
         return;
-    report_flush();
+    const bool flushed = burst_ && (burst_->losses.any() || !burst_->gaps.empty());
+    for (auto& watched : watched_) {
+        watched.flushed = flushed && watched.in_burst;
+        watched.wounded = false;
+    }
+    settled_ = now;
     for (auto& watched : watched_)
         if (watched.in_burst || (watched.due && *watched.due <= now))
             look_at(watched);
     for (auto& watched : watched_)
-        if (const auto plan = std::exchange(watched.unverified, std::nullopt))
-            verify(watched, *plan);
+        if (const auto written = std::exchange(watched.unverified, std::nullopt))
+            verify(watched, *written);
+    report_flush();
     burst_.reset();
     deliver_reports();
 }
 
+// Before the decisions that it led to. What did no harm to the guarded set is not worth a line, unless not all was
+// heard.
 void Keeper::report_flush()
 {
-    if (!burst_ || (!burst_->losses.any() && burst_->gaps.empty()))
-        return;
-    for (auto& watched : watched_)
-        watched.flushed = watched.in_burst;
-    report(Settled{.at = parts_.clock.now(), .burst = *burst_});
+    const bool harmful = std::ranges::any_of(watched_, &Watched::wounded);
+    if (burst_ && ((burst_->losses.any() && harmful) || !burst_->gaps.empty()))
+        reports_.insert(reports_.begin(), Settled{.at = settled_, .burst = *burst_});
 }
 
 void Keeper::look_at(Watched& watched)
 {
     watched.in_burst = false;
     watched.due.reset();
+    const auto deadline = parts_.clock.now() + trying_deadline;
     unsigned stale_commits = 0;
-    while (look_once(watched, stale_commits) == Progress::again)
-        if (++stale_commits == most_commits) {
-            report_trouble(
-                {repair::ErrorCode::unsettled,
-                 fmt::format("{}: the ruleset moved on before each of {} commits; looking again when it rests",
-                             to_string(watched.desired->family), most_commits)});
-            return look_again_at(watched, parts_.clock.now() + settings_.policy.repair.settle);
-        }
+    while (look_once(watched, stale_commits) == Progress::again) {
+        ++stale_commits;
+        if (parts_.clock.now() < deadline)
+            continue;
+        report_trouble({repair::ErrorCode::unsettled,
+                        fmt::format("{}: the ruleset moved on before each of {} commits; looking again when it rests",
+                                    to_string(watched.desired->family), stale_commits)});
+        return look_again_at(watched, parts_.clock.now() + settings_.policy.repair.settle);
+    }
 }
 
 Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
@@ -182,12 +202,16 @@ Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
     const auto snapshot = parts_.backend.observe(*watched.desired);
     if (!snapshot) {
         report_trouble(snapshot.error());
-        look_again_at(watched, parts_.clock.now() + retry_interval);
+        const auto& repair = settings_.policy.repair;
+        const bool unsettled = snapshot.error().code == repair::ErrorCode::unsettled;
+        look_again_at(watched, parts_.clock.now() + (unsettled ? repair.settle_deadline : retry_interval));
         return Progress::done;
     }
     const auto diagnosis = repair::diagnose(*watched.desired, *snapshot);
-    settings_.backend.chains_in_nft = has_guarded_chain(*watched.desired, diagnosis) || settings_.backend.chains_in_nft;
-    watched.evidence.saw(*watched.desired, diagnosis, burst_ ? burst_->first : parts_.clock.now());
+    if (watched.evidence.shows_foreign_chain(*watched.desired, diagnosis))
+        settings_.backend.chains_in_nft = true;
+    watched.wounded = diagnosis.anything_missing();
+    watched.evidence.saw(*watched.desired, diagnosis, parts_.clock.now());
     const auto decision = policies::decide(situation_of(watched, diagnosis), settings_.policy);
     return act(watched, diagnosis, decision, stale_commits);
 }
@@ -201,13 +225,13 @@ Keeper::Progress Keeper::act(Watched& watched, const Diagnosis& diagnosis, const
     look_again_at(watched, decision.look_again);
     if (plan.empty())
         return Progress::done;
-    const auto progress = commit(watched, plan, stale_commits);
+    const auto progress = commit(watched, plan, decision.scope, stale_commits);
     if (progress == Progress::done && decision.row == Row::monitor_silent)
         watched.evidence.missed_deadline();
     return progress;
 }
 
-Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, unsigned stale_commits)
+Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, repair::Scope scope, unsigned stale_commits)
 {
     const auto outcome = parts_.backend.commit(plan);
     if (outcome.kind == Outcome::Kind::stale)
@@ -218,20 +242,23 @@ Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, unsigned sta
     if (outcome.kind == Outcome::Kind::committed) {
         our_generations_.insert(outcome.generation);
         watched.evidence.wrote(plan);
-        watched.unverified = plan;
+        watched.unverified = {.plan = plan, .scope = scope};
     }
     return Progress::done;
 }
 
-void Keeper::verify(Watched& watched, const Plan& plan)
+void Keeper::verify(Watched& watched, const Watched::Written& written)
 {
     const auto snapshot = parts_.backend.observe(*watched.desired);
-    if (!snapshot)
-        return report_trouble(snapshot.error());
+    if (!snapshot) {
+        report_trouble(snapshot.error());
+        return look_again_at(watched, parts_.clock.now() + retry_interval);
+    }
     const auto after = repair::diagnose(*watched.desired, *snapshot);
-    const bool fulfilled = repair::fulfilled(plan, after);
-    report(Verified{.at = parts_.clock.now(), .fulfilled = fulfilled, .after = after});
-    if (!fulfilled)
+    watched.evidence.saw(*watched.desired, after, parts_.clock.now());
+    report(Verified{.at = parts_.clock.now(), .fulfilled = repair::fulfilled(written.plan, after), .after = after});
+    // Somebody was quicker, or there was more to do than fits into one plan.
+    if (!repair::make_plan(*watched.desired, after, written.scope).empty())
         look_again_at(watched, parts_.clock.now() + settings_.policy.repair.settle);
 }
 

@@ -69,11 +69,17 @@ private:
         std::optional<policies::Decision> reported_decision;
         std::vector<repair::Finding> reported_findings;
         bool flushed = false;  // since the last report: what is missing is news, though it be the same as before
-        std::optional<repair::Plan> unverified;  // committed in this look
+        bool wounded = false;  // something was missing in this look
+        struct Written {
+            repair::Plan plan;
+            repair::Scope scope;
+        };
+        std::optional<Written> unverified;  // committed in this look
     };
     // What the current transaction has shown so far.
     struct Transaction {
         std::set<repair::Family> touched;
+        std::map<repair::Family, bool> canaries;  // the mangle canary: true where it was added, false where deleted
         Losses losses;
     };
     enum class Progress { done, again };
@@ -83,14 +89,15 @@ private:
     void notice_missed_generation(std::uint32_t id);
     Burst& open_burst();
     [[nodiscard]] Instant settled_at() const;
+    void hear_canaries(const Transaction& transaction, Instant at);
     void report_flush();
 
     void look_at(Watched& watched);
     Progress look_once(Watched& watched, unsigned stale_commits);
     Progress act(Watched& watched, const repair::Diagnosis& diagnosis, const policies::Decision& decision,
                  unsigned stale_commits);
-    Progress commit(Watched& watched, const repair::Plan& plan, unsigned stale_commits);
-    void verify(Watched& watched, const repair::Plan& plan);
+    Progress commit(Watched& watched, const repair::Plan& plan, repair::Scope scope, unsigned stale_commits);
+    void verify(Watched& watched, const Watched::Written& written);
     [[nodiscard]] policies::Situation situation_of(const Watched& watched, repair::Diagnosis diagnosis) const;
     void report_decision(Watched& watched, const repair::Diagnosis& diagnosis, const policies::Decision& decision,
                          const repair::Plan& plan);
@@ -107,6 +114,7 @@ private:
     std::optional<Burst> burst_;
     std::optional<std::uint32_t> last_generation_;
     std::set<std::uint32_t> our_generations_;
+    Instant settled_;              // when the last look began
     std::vector<Report> reports_;  // delivered when the chains are back: writing a log takes longer than a commit
 };
 

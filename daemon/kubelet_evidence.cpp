@@ -18,6 +18,11 @@ bool is_missing_chain(const repair::Diagnosis& diagnosis, const repair::DesiredC
     });
 }
 
+std::pair<repair::Table, std::string> mangle_canary()
+{
+    return {repair::Table::mangle, std::string{repair::kubelet_canary}};
+}
+
 }  // namespace
 
 std::string_view to_string(KubeletEvidence::Source source)
@@ -35,35 +40,49 @@ KubeletEvidence::KubeletEvidence(KubeletTiming timing, Instant started, std::opt
     : timing_{timing}, started_{started}
 {
     if (assumed)
-        conclude(*assumed, Source::assumed);
+        state_ = {.monitor = *assumed, .source = Source::assumed, .ours = {}, .canary_missing_since = std::nullopt};
 }
 
 void KubeletEvidence::conclude(Monitor monitor, Source source)
 {
+    if (state_.source == Source::assumed)
+        return;
     state_.monitor = monitor;
     state_.source = source;
 }
 
-void KubeletEvidence::saw(const repair::DesiredState& desired, const repair::Diagnosis& diagnosis, Instant flushed_at)
+bool KubeletEvidence::shows_foreign_chain(const repair::DesiredState& desired, const repair::Diagnosis& diagnosis) const
 {
-    const bool canary_was_missing = state_.canary_missing_since.has_value();
-    bool sign_of_kubelet = false;
-    for (const auto& chain : desired.chains) {
-        const std::pair name{chain.table, chain.name};
+    return std::ranges::any_of(desired.chains, [&](const repair::DesiredChain& chain) {
+        return !is_missing_chain(diagnosis, chain) && !state_.ours.contains({chain.table, chain.name});
+    });
+}
+
+void KubeletEvidence::saw(const repair::DesiredState& desired, const repair::Diagnosis& diagnosis, Instant at)
+{
+    for (const auto& chain : desired.chains)
         if (is_missing_chain(diagnosis, chain))
-            state_.ours.erase(name);
-        else
-            sign_of_kubelet = sign_of_kubelet || !state_.ours.contains(name);
-    }
-    if (!diagnosis.mangle_canary_missing())
+            state_.ours.erase({chain.table, chain.name});
+    if (diagnosis.mangle_canary_missing())
+        state_.canary_missing_since = state_.canary_missing_since.value_or(at);
+    else if (state_.canary_missing_since && !state_.ours.contains(mangle_canary()))
+        heard_canary_added();
+    else
         state_.canary_missing_since.reset();
-    else if (!canary_was_missing)
-        state_.canary_missing_since = flushed_at;
-    const std::pair mangle_canary{repair::Table::mangle, std::string{repair::kubelet_canary}};
-    const bool canary_came_back =
-        canary_was_missing && !state_.canary_missing_since && !state_.ours.contains(mangle_canary);
-    if (canary_came_back || (sign_of_kubelet && state_.source == Source::none))
+    if (state_.source == Source::none && shows_foreign_chain(desired, diagnosis))
         conclude(Monitor::alive, Source::presence);
+}
+
+void KubeletEvidence::heard_canary_deleted(Instant at)
+{
+    state_.ours.erase(mangle_canary());
+    state_.canary_missing_since = state_.canary_missing_since.value_or(at);
+}
+
+void KubeletEvidence::heard_canary_added()
+{
+    state_.canary_missing_since.reset();
+    conclude(Monitor::alive, Source::presence);
 }
 
 void KubeletEvidence::wrote(const repair::Plan& plan)
@@ -75,12 +94,12 @@ void KubeletEvidence::wrote(const repair::Plan& plan)
 
 void KubeletEvidence::missed_deadline()
 {
-    conclude(Monitor::dead, Source::deadline);
+    conclude(Monitor::unknown, Source::deadline);
 }
 
 std::optional<Instant> KubeletEvidence::deadline() const
 {
-    if (!state_.canary_missing_since)
+    if (!state_.canary_missing_since || state_.source == Source::none)
         return std::nullopt;
     return *state_.canary_missing_since + timing_.monitor_interval + timing_.flush_wait + timing_.slack;
 }

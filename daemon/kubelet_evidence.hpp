@@ -23,16 +23,22 @@ struct KubeletTiming {
     Duration init_grace = std::chrono::seconds{30};
 };
 
-// What is known of kubelet's Monitor in one family. A pure state machine: what was seen goes in with its time, the
-// answers come out. Until systemd and kubelet's journal are asked, what is seen is the presence of its chains.
+// What is known of kubelet's Monitor in one family. A pure state machine: what was seen and heard goes in with its
+// time, the answers come out. Until systemd and kubelet's journal are asked, what is seen is the presence of its
+// chains; and nothing tells one kubelet from the next, so a missed deadline counts for that one flush and condemns no
+// later kubelet.
 class KubeletEvidence {
 public:
     enum class Source : std::uint8_t { none, assumed, presence, deadline };
 
+    // An assumption takes the place of all evidence, for good.
     KubeletEvidence(KubeletTiming timing, Instant started, std::optional<policies::Monitor> assumed);
 
-    // A look at the ruleset. `flushed_at` is when the burst before it began, where there was one.
-    void saw(const repair::DesiredState& desired, const repair::Diagnosis& diagnosis, Instant flushed_at);
+    // A look at the ruleset.
+    void saw(const repair::DesiredState& desired, const repair::Diagnosis& diagnosis, Instant at);
+    // Somebody else deleted the mangle canary, or wrote it.
+    void heard_canary_deleted(Instant at);
+    void heard_canary_added();
     // A plan of ours was committed: what it made says nothing about kubelet.
     void wrote(const repair::Plan& plan);
     // kubelet let its deadline pass.
@@ -40,9 +46,9 @@ public:
 
     [[nodiscard]] policies::Monitor monitor() const { return state_.monitor; }
     [[nodiscard]] Source source() const { return state_.source; }
-    // Since the mangle canary is missing: kubelet has until then to put it back.
+    // Since the mangle canary is missing: a kubelet that was ever seen has until then to put it back.
     [[nodiscard]] std::optional<Instant> deadline() const;
-    // Nothing of kubelet's was ever seen: it may be about to make it, until then.
+    // Nothing of kubelet's was ever seen: it may be about to make its chains, until then.
     [[nodiscard]] std::optional<Instant> initialising_until() const;
 
     // What outlives a restart of the daemon, within one boot: the instant is CLOCK_MONOTONIC.
@@ -55,6 +61,10 @@ public:
     };
     [[nodiscard]] const State& state() const { return state_; }
     void restore(State state) { state_ = std::move(state); }
+
+    // There is a guarded chain that we did not write.
+    [[nodiscard]] bool shows_foreign_chain(const repair::DesiredState& desired,
+                                           const repair::Diagnosis& diagnosis) const;
 
 private:
     void conclude(policies::Monitor monitor, Source source);

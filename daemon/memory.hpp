@@ -11,17 +11,17 @@
 namespace chainkeeper::daemon {
 
 // What outlives a run of the daemon: the evidence about kubelet (in the runtime directory, so that a reboot forgets it)
-// and the backend in use (in the state directory). Without these directories the daemon works, and forgets.
+// and the backend in use (in the state directory). Where these cannot be written the daemon works, and forgets.
 class Memory {
 public:
-    Memory(std::filesystem::path runtime_directory, std::filesystem::path state_directory);
+    Memory(const std::filesystem::path& runtime_directory, std::filesystem::path state_directory);
 
     void recall(Keeper& keeper, ReportSink& sink, Instant now) const;
     // Writes what has changed since the last time.
     void keep(const Keeper& keeper, ReportSink& sink, Instant now);
 
 private:
-    void note_failure(const repair::Result<void>& written, ReportSink& sink, Instant now);
+    bool note(const repair::Result<void>& written, ReportSink& sink, Instant now);
 
     std::filesystem::path evidence_file_;
     std::filesystem::path state_directory_;

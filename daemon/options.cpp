@@ -4,7 +4,9 @@
 #include "policies/policy_file.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <map>
+#include <unistd.h>
 
 namespace chainkeeper::daemon {
 
@@ -24,6 +26,16 @@ void add_assume_monitor_option(CLI::App& app, PolicyOptions& options)
                    "Take kubelet's Monitor for alive, dead or unknown, instead of watching for signs of it")
         ->transform(CLI::CheckedTransformer(monitors))
         ->type_name("alive|dead|unknown");
+}
+
+void fill_standard_streams()
+{
+    int descriptor = 0;
+    do
+        descriptor = open("/dev/null", O_RDWR);
+    while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor > STDERR_FILENO)
+        close(descriptor);
 }
 
 std::optional<int> parse_options(CLI::App& app, int argc, char** argv)

@@ -21,6 +21,10 @@ struct PolicyOptions {
 void add_policy_option(CLI::App& app, PolicyOptions& options);
 void add_assume_monitor_option(CLI::App& app, PolicyOptions& options);
 
+// Opens /dev/null on each of descriptors 0 to 2 that is closed, so that no file or socket of ours is taken for a
+// terminal.
+void fill_standard_streams();
+
 // Nothing when the program is to go on; else its exit code, after help, the version or what is wrong was printed.
 std::optional<int> parse_options(CLI::App& app, int argc, char** argv);
 

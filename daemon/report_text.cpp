@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/report_text.hpp"
 
+#include "repair/printable.hpp"
+
 #include <algorithm>
-#include <cctype>
 #include <fmt/format.h>
 
 namespace chainkeeper::daemon {
@@ -31,6 +32,27 @@ std::string duration_text(Duration duration)
     return fmt::format("{} ms", std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
+// More than a whole guarded set; what is beyond says no more, and would be written within the loop.
+constexpr std::size_t most_findings = 25;
+
+void add_findings(std::vector<Line>& lines, Severity severity, const repair::Diagnosis& diagnosis)
+{
+    const auto family = to_string(diagnosis.family);
+    const auto count = diagnosis.findings.size();
+    for (std::size_t index = 0; index < std::min(count, most_findings); ++index)
+        lines.push_back(
+            {severity, fmt::format("{}: {}", family, describe(diagnosis.family, diagnosis.findings[index]))});
+    if (count > most_findings)
+        lines.push_back({severity, fmt::format("{}: and {} more", family, count - most_findings)});
+}
+
+std::string flush_text(const Burst& burst)
+{
+    return fmt::format("flush by {}: {} lost in {} transaction(s) within {}",
+                       burst.worst ? writer_text(*burst.worst) : "somebody", to_string(burst.losses),
+                       burst.generation_count, duration_text(burst.last - burst.first));
+}
+
 struct LinesOf {
     std::vector<Line> operator()(const Heard& heard) const
     {
@@ -41,11 +63,9 @@ struct LinesOf {
     std::vector<Line> operator()(const Settled& settled) const
     {
         const auto& burst = settled.burst;
-        const auto culprit = burst.culprit();
-        std::vector<Line> lines{
-            {Severity::warning, fmt::format("flush by {}: {} lost in {} transaction(s) within {}",
-                                            culprit ? writer_text(*culprit) : "somebody", to_string(burst.losses),
-                                            burst.generation_count, duration_text(burst.last - burst.first))}};
+        std::vector<Line> lines;
+        if (burst.losses.any())
+            lines.push_back({Severity::warning, flush_text(burst)});
         for (const auto& gap : burst.gaps)
             lines.push_back({Severity::warning, fmt::format("{}: the ruleset was read again", gap)});
         return lines;
@@ -55,12 +75,12 @@ struct LinesOf {
     {
         const auto family = decided.diagnosis.family;
         std::vector<Line> lines{{severity_of(decided.decision), headline(decided)}};
-        for (const auto& finding : decided.diagnosis.findings)
-            lines.push_back({Severity::info, fmt::format("{}: {}", to_string(family), describe(family, finding))});
+        add_findings(lines, Severity::info, decided.diagnosis);
         if (decided.decision.action == Action::would_repair)
             for (const auto& step : decided.plan.steps)
-                lines.push_back(
-                    {Severity::info, fmt::format("{}: would {}", to_string(family), describe(family, step))});
+                if (!std::holds_alternative<repair::DeleteRule>(step))
+                    lines.push_back(
+                        {Severity::info, fmt::format("{}: would {}", to_string(family), describe(family, step))});
         return lines;
     }
 
@@ -90,8 +110,7 @@ struct LinesOf {
             return {{Severity::info, fmt::format("{}: all that was to be repaired is there", to_string(family))}};
         std::vector<Line> lines{
             {Severity::error, fmt::format("{}: the repair was accepted and is not there any more", to_string(family))}};
-        for (const auto& finding : verified.after.findings)
-            lines.push_back({Severity::error, fmt::format("{}: {}", to_string(family), describe(family, finding))});
+        add_findings(lines, Severity::error, verified.after);
         return lines;
     }
 
@@ -114,26 +133,18 @@ struct LinesOf {
 
 }  // namespace
 
-std::string printable(std::string_view text)
-{
-    std::string safe{text};
-    std::ranges::replace_if(
-        safe, [](unsigned char character) { return std::iscntrl(character) != 0; }, '?');
-    return safe;
-}
-
 std::string writer_text(const GenerationHeard& generation)
 {
     if (generation.comm.empty())
         return "somebody";
-    return fmt::format("{} (pid {})", printable(generation.comm), generation.pid);
+    return fmt::format("{} (pid {})", repair::printable(generation.comm), generation.pid);
 }
 
 std::vector<Line> lines_of(const Report& report)
 {
     auto lines = std::visit(LinesOf{}, report);
     for (auto& line : lines)
-        line.text = printable(line.text);
+        line.text = repair::printable(line.text);
     return lines;
 }
 

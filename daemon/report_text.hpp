@@ -22,7 +22,4 @@ std::vector<Line> lines_of(const Report& report);
 // "nft (pid 4711)"; "somebody" where the kernel named nobody.
 std::string writer_text(const GenerationHeard& generation);
 
-// Printable, whatever somebody called their program or their chain.
-std::string printable(std::string_view text);
-
 }  // namespace chainkeeper::daemon

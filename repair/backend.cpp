@@ -15,4 +15,9 @@ std::string_view to_string(Outcome::Kind kind)
     return "unknown";
 }
 
+std::uint32_t generation_after(std::uint32_t generation)
+{
+    return generation + 1 == 0 ? 1 : generation + 1;
+}
+
 }  // namespace chainkeeper::repair

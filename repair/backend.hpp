@@ -28,6 +28,9 @@ struct Outcome {
 
 std::string_view to_string(Outcome::Kind kind);
 
+// The number of the transaction after `generation`: 0 is left out (net/netfilter/nf_tables_api.c, nf_tables_commit).
+std::uint32_t generation_after(std::uint32_t generation);
+
 // The only way to the ruleset of the network namespace in which it was made.
 class Backend {
 public:

@@ -3,11 +3,15 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <functional>
 #include <iterator>
 
 namespace chainkeeper::repair {
 
 namespace {
+
+// So that what is missing fits into the same transaction, however often a chain was damaged. The rest is for the next.
+constexpr std::size_t most_deletions = 500;
 
 // The wanted chains and rules of a plan, in the groups that the kernel must be given in this order.
 class Drafting {
@@ -22,7 +26,7 @@ public:
         for (const auto& finding : diagnosis_.findings)
             if (scope_.canaries || !is_canary(finding))
                 mend(finding);
-        std::ranges::stable_partition(chains_, [](const Step& step) { return !is_mangle_canary_chain(step); });
+        std::stable_partition(chains_.begin(), chains_.end(), std::not_fn(is_mangle_canary_chain));
         Plan plan{.family = diagnosis_.family, .generation = diagnosis_.generation, .steps = {}};
         for (auto group : {bases_needed(), deletions_, chains_, rules_, jumps_})
             std::ranges::move(group, std::back_inserter(plan.steps));
@@ -44,7 +48,7 @@ private:
             jumps_.push_back(InsertJump{finding.table, finding.chain, *finding.rule});
             return;
         case FindingKind::chain_damaged:
-            if (scope_.rewrite_damage)
+            if (scope_.rewrite_damage && deletions_.size() < most_deletions)
                 deletions_.push_back(DeleteRule{finding.table, finding.chain, *finding.position, *finding.rule});
             return;
         case FindingKind::table_missing:  // made when a step needs them: see bases_needed

@@ -88,7 +88,7 @@ struct Rule {
 // Accepts, drops or whatever it does for every packet there is. Comments match everything.
 bool matches_everything(const Rule& rule);
 
-// Same addresses and same target, whatever the matches between them.
+// Same addresses, same target, and every kind of match that `left` has: what a copy in other words would have.
 bool same_effect(const Rule& left, const Rule& right);
 
 // The rule as arguments for iptables, without table and chain: "!", "-s", "127.0.0.0/8", …, "-j", "DROP".

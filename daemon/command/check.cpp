@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/command/command.hpp"
 #include "daemon/policy_source.hpp"
-#include "daemon/report_text.hpp"
 #include "repair/diagnose.hpp"
 #include "repair/json.hpp"
 #include "repair/nft/backend.hpp"
+#include "repair/printable.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -36,7 +36,7 @@ void print_text(const std::vector<repair::Diagnosis>& diagnoses, bool healthy)
         fmt::print("{}: {}\n", to_string(diagnosis.family),
                    diagnosis.healthy() ? "healthy" : fmt::format("{} finding{}", count, count == 1 ? "" : "s"));
         for (const auto& finding : diagnosis.findings)
-            fmt::print("  {}\n", printable(describe(diagnosis.family, finding)));
+            fmt::print("  {}\n", repair::printable(describe(diagnosis.family, finding)));
     }
     if (!healthy)
         fmt::print("`chainkeeper plan` shows what a repair would write\n");

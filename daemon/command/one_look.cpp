@@ -21,7 +21,7 @@ public:
     void report(const Report& report) override
     {
         if (const auto* const decided = std::get_if<Decided>(&report))
-            looked_.families.push_back({.decided = *decided, .committed = std::nullopt, .verified = std::nullopt});
+            keep(*decided);
         else if (const auto* const committed = std::get_if<Committed>(&report))
             look_of(committed->plan.family).committed = *committed;
         else if (const auto* const verified = std::get_if<Verified>(&report))
@@ -32,6 +32,15 @@ public:
     Looked looked() && { return std::move(looked_); }
 
 private:
+    // A stale commit decides again, and the last decision counts.
+    void keep(const Decided& decided)
+    {
+        std::erase_if(looked_.families, [&](const FamilyLook& look) {
+            return look.decided.diagnosis.family == decided.diagnosis.family;
+        });
+        looked_.families.push_back({.decided = decided, .committed = std::nullopt, .verified = std::nullopt});
+    }
+
     // Every commit has a decision before it.
     FamilyLook& look_of(repair::Family family)
     {
@@ -90,7 +99,7 @@ tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool 
     if (!options.policy.assumed_monitor)
         memory.recall(keeper, sink, clock.now());
     keeper.look();
-    if (writes) {
+    if (writes && !options.policy.assumed_monitor) {
         // Where it cannot be made, keep() says that nothing was kept.
         [[maybe_unused]] const auto made = make_directory(state_directory());
         memory.keep(keeper, sink, clock.now());

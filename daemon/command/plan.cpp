@@ -5,6 +5,7 @@
 #include "repair/json.hpp"
 #include "repair/restore_text.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -23,9 +24,8 @@ void print_text(const Looked& looked)
     for (const auto& [decided, committed, verified] : looked.families) {
         const auto family = decided.diagnosis.family;
         const auto& plan = decided.plan;
-        fmt::print("# {}: {}\n", to_string(family), to_string(decided.decision));
-        for (const auto& finding : decided.diagnosis.findings)
-            fmt::print("# {}\n", printable(describe(family, finding)));
+        for (const auto& line : lines_of(decided))
+            fmt::print("# {}\n", line.text);
         if (!plan.empty())
             fmt::print("# from generation {}, for {}\n{}", plan.generation, restore_command(family),
                        repair::restore_text(plan));
@@ -44,6 +44,12 @@ void print_report(const Looked& looked)
     print_json(nlohmann::json{{"families", std::move(families)}});
 }
 
+// What would be written cannot be told while the backend is in doubt.
+bool is_undecided(const FamilyLook& look)
+{
+    return look.decided.decision.action == policies::Action::refuse;
+}
+
 }  // namespace
 
 int run_plan(const CommandOptions& options)
@@ -58,6 +64,8 @@ int run_plan(const CommandOptions& options)
         print_report(*looked);
     else
         print_text(*looked);
+    if (std::ranges::any_of(looked->families, is_undecided))
+        return exit_unknown;
     const auto writes = [](const FamilyLook& look) { return !look.decided.plan.empty(); };
     return std::ranges::any_of(looked->families, writes) ? exit_findings : exit_healthy;
 }

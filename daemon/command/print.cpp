@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/command/command.hpp"
-#include "daemon/report_text.hpp"
+#include "repair/printable.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -17,7 +17,7 @@ int give_up(const CommandOptions& options, const std::string& reason)
     if (options.json)
         print_json(nlohmann::json{{"error", reason}});
     else
-        fmt::print(stderr, "chainkeeper: {}\n", printable(reason));
+        fmt::print(stderr, "chainkeeper: {}\n", repair::printable(reason));
     return exit_unknown;
 }
 

@@ -106,13 +106,14 @@ private:
             rehearsed_.commands_ended = clock_.now();
             return stop_when_at_rest();
         }
-        const auto& [command, input] = scenario_.commands[next_command_++];
-        const auto child =
-            readable_text(input)
-                .and_then([&](const FileDescriptor& text) { return start_command(command, {.input = text.number()}); })
-                .and_then([&](pid_t started) {
-                    return loop_.add_child(started, [this](int status) { after_command(status); });
-                });
+        const auto& next = scenario_.commands[next_command_++];
+        const auto child = readable_text(next.input)
+                               .and_then([&](const FileDescriptor& text) {
+                                   return start_command(next.command, {.input = text.number()});
+                               })
+                               .and_then([&](pid_t started) {
+                                   return loop_.add_child(started, [this](int status) { after_command(status); });
+                               });
         if (!child)
             give_up(child.error().what);
     }

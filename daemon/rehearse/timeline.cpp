@@ -2,6 +2,7 @@
 #include "daemon/rehearse/timeline.hpp"
 
 #include "daemon/report_text.hpp"
+#include "repair/printable.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -55,7 +56,7 @@ std::optional<GenerationHeard> culprit_of(const Rehearsed& rehearsed)
 {
     for (const auto& report : rehearsed.reports)
         if (const auto* const settled = std::get_if<Settled>(&report))
-            return settled->burst.culprit();
+            return settled->burst.worst;
     return std::nullopt;
 }
 
@@ -70,7 +71,7 @@ std::string timeline_text(const Rehearsed& rehearsed)
     text += fmt::format("               iptables -C and -S know {} of {} guarded objects\n", accepted(verdicts),
                         verdicts.size());
     for (const auto& failure : rehearsed.failures)
-        text += fmt::format("               {}\n", printable(failure));
+        text += fmt::format("               {}\n", repair::printable(failure));
     return text + (rehearsed.healed() ? "               healed\n" : "               NOT HEALED\n");
 }
 

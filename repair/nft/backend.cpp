@@ -5,6 +5,7 @@
 #include "repair/nft/look.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <fmt/format.h>
 #include <system_error>
 
@@ -12,15 +13,9 @@ namespace chainkeeper::repair::nft {
 
 namespace {
 
-// A look takes some 100 µs, and the quickest of writers commits every millisecond or so: two or three looks are the
-// rule, and a writer that spoils this many is a fault to be reported.
-constexpr int most_looks = 100;
-
-// The number of the transaction after `generation`: 0 is left out (net/netfilter/nf_tables_api.c, nf_tables_commit).
-std::uint32_t generation_after(std::uint32_t generation)
-{
-    return generation + 1 == 0 ? 1 : generation + 1;
-}
+// A look takes some 100 µs, and the quickest of iptables commands commits every millisecond: two or three looks are the
+// rule. A writer that spoils them for this long is reported, and the caller's loop gets to see to the rest of its work.
+constexpr std::chrono::milliseconds looking_deadline{50};
 
 // What the kernel said of the batch.
 struct Answers {
@@ -114,15 +109,15 @@ Result<std::unique_ptr<NftBackend>> NftBackend::open()
 
 Result<Snapshot> NftBackend::observe(const DesiredState& desired)
 {
-    for (int looks = 0; looks < most_looks; ++looks) {
+    const auto deadline = std::chrono::steady_clock::now() + looking_deadline;
+    do {
         auto snapshot = look_once(socket_, desired);
         if (!snapshot)
             return tl::unexpected(snapshot.error());
         if (*snapshot)
             return **std::move(snapshot);
-    }
-    return tl::unexpected(
-        Error{ErrorCode::unsettled, fmt::format("the ruleset changed under each of {} looks", most_looks)});
+    } while (std::chrono::steady_clock::now() < deadline);
+    return tl::unexpected(Error{ErrorCode::unsettled, "the ruleset changed under every look at it"});
 }
 
 Outcome NftBackend::commit(const Plan& plan)

@@ -5,6 +5,7 @@
 
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 
 namespace chainkeeper::repair::nft {
 
@@ -63,10 +64,13 @@ bool read_event(const Message& message, const std::function<void(const Event&)>&
             hear(*generation);
         return generation.has_value();
     }
-    const auto form = form_of(NFNL_MSG_TYPE(message.type));
+    auto form = form_of(NFNL_MSG_TYPE(message.type));
     const auto family = family_of(payload->protocol);
     if (!form || !family)
         return true;
+    // Only what creates a chain has a flag that says so; before Linux 5.16 that has none either.
+    if (form->kind == Change::Kind::chain_added && (message.flags & (NLM_F_CREATE | NLM_F_EXCL)) == 0)
+        form->kind = Change::Kind::chain_changed;
     const auto change = read_change(*form, *family, payload->attributes);
     if (change)
         hear(*change);

@@ -19,6 +19,7 @@ struct Change {
         table_deleted,
         chain_added,
         chain_deleted,
+        chain_changed,  // renamed, of which only the new name is told, or given another default verdict
         rule_added,
         rule_deleted,
     };

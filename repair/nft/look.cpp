@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <fmt/format.h>
 #include <functional>
 #include <libmnl/libmnl.h>
@@ -89,6 +90,17 @@ Result<std::optional<ByteView>> object_in(const Message& message, std::string_vi
     if (!payload)
         return tl::unexpected(Error{ErrorCode::protocol, "nf_tables gave an answer that is cut short"});
     return payload->attributes;
+}
+
+// A dump that the kernel broke off says so in its last message.
+Result<bool> dump_ended(const Message& message)
+{
+    std::int32_t error = 0;
+    if (message.payload.size() >= sizeof error)
+        std::memcpy(&error, message.payload.data(), sizeof error);
+    if (error < 0)
+        return tl::unexpected(system_error("reading the rules of nf_tables", -error));
+    return true;
 }
 
 // The guarded tables and chains, and the base chains of the guarded jumps: each is asked for once.
@@ -203,7 +215,7 @@ private:
     Result<bool> keep_rule(const Message& message, ObservedChain& chain) const
     {
         if (message.type == NLMSG_DONE)
-            return true;
+            return dump_ended(message);
         if (const auto answer = acknowledgement(message))
             return tl::unexpected(system_error("reading the rules of nf_tables", answer->error_number));
         auto rule = decode_rule(snapshot_.family, message);

@@ -78,6 +78,7 @@ void add_extension(nftnl_rule& rule, const ExtensionAttributes& attributes, cons
     nftnl_expr_set_str(expression, attributes.name, extension.id.name.data());
     nftnl_expr_set_u32(expression, attributes.revision, extension.id.revision);
     nftnl_expr_set(expression, attributes.info, copy_for_libnftnl(extension.info), size);
+    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): libnftnl has the buffer now, which the analyzer cannot see
     nftnl_rule_add_expr(&rule, expression);
 }
 

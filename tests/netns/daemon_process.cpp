@@ -149,7 +149,7 @@ CommandResult chainkeeper(const Node& node, const std::vector<std::string>& argu
 {
     std::vector<std::string> command{"env"};
     for (const auto& [name, value] : directories(node))
-        command.push_back(name + '=' + value);
+        command.push_back(fmt::format("{}={}", name, value));
     command.emplace_back(CHAINKEEPER);
     command.insert(command.end(), arguments.begin(), arguments.end());
     return run(command);

@@ -78,6 +78,7 @@ void GenerationWatch::apply(const repair::nft::Change& change)
     case Kind::chain_deleted: current_.rules.erase(name); break;
     case Kind::rule_added: ++current_.rules.at(name); break;
     case Kind::rule_deleted: --current_.rules.at(name); break;
+    case Kind::chain_changed:  // the base chains' default verdicts
     case Kind::table_added:
     case Kind::table_deleted: break;  // the chains go first, each with an event of its own
     }

@@ -47,6 +47,7 @@ pid_t spawn(const Process::Start& start)
 {
     auto words = start.arguments;
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (auto& word : words)
         arguments.push_back(word.data());
     arguments.push_back(nullptr);

@@ -43,6 +43,12 @@ TEST_CASE("guarded names: of a base chain only what is taken away")
     CHECK_FALSE(touched(Kind::rule_deleted, Family::ipv4, "filter", "FORWARD"));
 }
 
+TEST_CASE("guarded names: a chain that changed its name may have been guarded before")
+{
+    CHECK(touched(Kind::chain_changed, Family::ipv4, "filter", "FOO"));
+    CHECK_FALSE(touched(Kind::chain_changed, Family::ipv4, "raw", "FOO"));
+}
+
 TEST_CASE("guarded names: other chains, tables and families are not")
 {
     CHECK_FALSE(touched(Kind::chain_deleted, Family::ipv4, "nat", "KUBE-SERVICES"));

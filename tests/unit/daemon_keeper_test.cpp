@@ -41,13 +41,12 @@ TEST_CASE("keeper: a node on which kubelet has made nothing yet is given the gra
         node.make_chains();
         CHECK(node.run_until(10min) == Decisions{"healthy"});
     }
-    SUBCASE("kubelet does not come: all but the canaries, and at the deadline the canaries")
+    SUBCASE("kubelet does not come: the canaries wait for it, for one that nobody saw has no deadline to miss")
     {
-        CHECK(node.run_until(2s) == Decisions{"repair: assist"});
+        CHECK(node.run_until(1h) == Decisions{"repair: assist"});
         CHECK(node.has_all_but_canaries());
         CHECK_FALSE(node.has_canaries());
-        CHECK(node.run_until(10min) == Decisions{"repair: monitor_silent"});
-        CHECK(node.has_canaries());
+        CHECK_FALSE(node.keeper.next_look());
     }
 }
 
@@ -77,27 +76,27 @@ TEST_CASE("keeper: after a full flush the canaries are left to kubelet until its
 
     SUBCASE("kubelet puts them back")
     {
-        node.backend.edit([&](FakeRuleset& ruleset) {
-            for (const auto table : repair::all_tables) {
-                ruleset.create_table(repair::Family::ipv4, table);
-                ruleset.create_chain(repair::Family::ipv4, table, std::string{repair::kubelet_canary});
-            }
-        });
-        node.keeper.hear(repair::nft::Change{.kind = repair::nft::Change::Kind::chain_added,
-                                             .family = repair::Family::ipv4,
-                                             .table = "mangle",
-                                             .chain = repair::kubelet_canary});
-        node.keeper.hear(repair::nft::Generation{.id = node.backend.generation(), .pid = 1, .comm = "kubelet"});
+        node.put_canaries_back();
         CHECK(node.run_until(10min) == Decisions{"healthy"});
         CHECK(node.keeper.evidence().at(repair::Family::ipv4).monitor == policies::Monitor::alive);
     }
-    SUBCASE("kubelet does not, and is known to be deaf from then on")
+    SUBCASE("kubelet does not; the next flush is another chance for it, or for the next kubelet")
     {
         CHECK(node.run_until(10min) == Decisions{"repair: monitor_silent"});
         CHECK(node.has_canaries());
         node.flush_all();
-        CHECK(node.run_until(1s) == Decisions{"repair: no_monitor"});
+        CHECK(node.run_until(60s) == Decisions{"repair: assist"});
+        CHECK_FALSE(node.has_canaries());
+        CHECK(node.run_until(10min) == Decisions{"repair: monitor_silent"});
         CHECK(node.has_canaries());
+    }
+    SUBCASE("kubelet does, and loses them again in the same burst: its time starts anew")
+    {
+        node.put_canaries_back();
+        node.flush_all();
+        CHECK(node.run_until(74s).front() == "repair: assist");
+        CHECK_FALSE(node.has_canaries());
+        CHECK(node.run_until(2s) == Decisions{"repair: monitor_silent"});
     }
 }
 
@@ -147,9 +146,9 @@ TEST_CASE("keeper: one flush record for a burst, with its writers")
     const auto& burst = settled[0].burst;
     CHECK(burst.generation_count == 2);
     CHECK(burst.losses == daemon::Losses{.tables = 3, .chains = 5, .rules = 1});
-    REQUIRE(burst.culprit());
-    CHECK(burst.culprit()->comm == "nft");
-    CHECK(burst.culprit()->pid == 4711);
+    REQUIRE(burst.worst);
+    CHECK(burst.worst->comm == "nft");
+    CHECK(burst.worst->pid == 4711);
     CHECK(node.sink.all<daemon::Heard>().size() == 2);  // of kubelet's chains, and of the flush
 }
 
@@ -175,11 +174,14 @@ TEST_CASE("keeper: gives up for now when every commit is stale, and comes back")
     node.make_chains();
     (void)node.run_until(1s);
     node.backend.fail_commit(repair::Outcome{.kind = repair::Outcome::Kind::stale, .detail = "moved on"});
+    node.clock.tick_on_reading(250us);
     node.flush_all();
     node.clock.advance(500ms);
     (void)node.look_now();
     CHECK(node.sink.all<daemon::Trouble>().size() == 1);
-    CHECK(std::ranges::count(node.backend.log(), "commit ipv4: stale") == 50);
+    const auto tries = std::ranges::count(node.backend.log(), "commit ipv4: stale");
+    CHECK(tries > 10);
+    CHECK(tries < 400);  // no more than fit into 100 ms
     node.backend.fail_commit(std::nullopt);
     (void)node.run_until(1s);
     CHECK(node.has_canaries());
@@ -287,6 +289,42 @@ TEST_CASE("keeper: nothing is written while the backend is in doubt")
     CHECK(node.sink.all<daemon::Decided>()[0].backend == "iptables -V says legacy");
 }
 
+TEST_CASE("keeper: a flush that takes nothing of kubelet's is not worth a warning")
+{
+    KeeperNode node;
+    node.make_chains();
+    (void)node.run_until(1s);
+    node.keeper.hear(repair::nft::Change{.kind = repair::nft::Change::Kind::rule_deleted,
+                                         .family = repair::Family::ipv4,
+                                         .table = "filter",
+                                         .chain = "INPUT"});
+    node.backend.edit([](FakeRuleset& ruleset) { ruleset.create_table(repair::Family::ipv6, repair::Table::nat); });
+    node.keeper.hear(repair::nft::Generation{.id = node.backend.generation(), .pid = 1, .comm = "iptables"});
+    CHECK(node.run_until(1s).empty());
+    CHECK(node.sink.all<daemon::Settled>().empty());
+}
+
+TEST_CASE("keeper: a chain damaged a thousand times is rewritten in parts, and what is missing comes first")
+{
+    auto settings = settings_with(policies::Monitor::alive);
+    settings.policy.repair.on_damage = policies::OnDamage::rewrite;
+    KeeperNode node{settings};
+    node.make_chains();
+    node.backend.edit([](FakeRuleset& ruleset) {
+        for (int drops = 0; drops < 1000; ++drops)
+            ruleset.add_rule(
+                repair::Family::ipv4, repair::Table::filter, "KUBE-FIREWALL",
+                repair::Rule{.source = {}, .destination = {}, .matches = {}, .target = repair::Verdict::drop});
+        ruleset.delete_chain(repair::Family::ipv4, repair::Table::mangle, "KUBE-IPTABLES-HINT");
+    });
+    node.keeper.hear_gap("not told");
+    (void)node.run_until(500ms);
+    CHECK(node.backend.ruleset().find(repair::Family::ipv4, repair::Table::mangle, "KUBE-IPTABLES-HINT") != nullptr);
+    (void)node.run_until(2s);
+    CHECK(node.has_all_but_canaries());
+    CHECK(node.sink.all<daemon::Committed>().size() == 2);
+}
+
 TEST_CASE("keeper: what it knows of kubelet survives a restart")
 {
     KeeperNode before;
@@ -294,12 +332,11 @@ TEST_CASE("keeper: what it knows of kubelet survives a restart")
     (void)before.run_until(1s);
     before.flush_all();
     (void)before.run_until(10min);
-    CHECK(before.keeper.evidence().at(repair::Family::ipv4).monitor == policies::Monitor::dead);
+    CHECK(before.keeper.evidence().at(repair::Family::ipv4).source == daemon::KubeletEvidence::Source::deadline);
 
     KeeperNode after;
-    after.make_chains();  // the canaries are the daemon's own work, so they tell nothing of kubelet
     after.keeper.restore_evidence(before.keeper.evidence());
-    (void)after.run_until(1s);
-    after.flush_all();
-    CHECK(after.run_until(1s) == Decisions{"repair: no_monitor"});
+    CHECK(after.keeper.evidence() == before.keeper.evidence());
+    CHECK(after.run_until(1s) ==
+          Decisions{"repair: assist"});  // nothing is there: no grace for a kubelet that was seen
 }

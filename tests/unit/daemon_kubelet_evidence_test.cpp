@@ -106,25 +106,23 @@ TEST_CASE("evidence: the deadline counts from the flush that took the mangle can
     CHECK_FALSE(evidence.deadline());
 }
 
-TEST_CASE("evidence: a missed deadline means dead, until somebody else writes the canary")
+TEST_CASE("evidence: a missed deadline is remembered, and condemns nobody")
 {
     KubeletEvidence evidence{{}, start, std::nullopt};
     evidence.saw(desired, lacking({}), start);
     evidence.saw(desired, lacking_mangle_canary(), start);
     evidence.missed_deadline();
-    CHECK(evidence.monitor() == Monitor::dead);
+    CHECK(evidence.monitor() == Monitor::unknown);
     CHECK(evidence.source() == Source::deadline);
 
-    SUBCASE("other chains of kubelet's change nothing")
-    {
-        evidence.saw(desired, lacking_mangle_canary(), start + 1s);
-        CHECK(evidence.monitor() == Monitor::dead);
-    }
-    SUBCASE("our canary changes nothing")
+    SUBCASE("our canary is no sign of life, and its next loss has a deadline of its own")
     {
         evidence.wrote(plan_of_everything());
         evidence.saw(desired, lacking({}), start + 1s);
-        CHECK(evidence.monitor() == Monitor::dead);
+        CHECK(evidence.source() == Source::deadline);
+        CHECK_FALSE(evidence.deadline());
+        evidence.saw(desired, lacking_mangle_canary(), start + 2s);
+        CHECK(evidence.deadline() == start + 2s + 75s);
     }
     SUBCASE("a canary that we did not write")
     {
@@ -132,6 +130,39 @@ TEST_CASE("evidence: a missed deadline means dead, until somebody else writes th
         CHECK(evidence.monitor() == Monitor::alive);
         CHECK(evidence.source() == Source::presence);
     }
+}
+
+TEST_CASE("evidence: a kubelet that was never seen has no deadline")
+{
+    KubeletEvidence evidence{{}, start, std::nullopt};
+    evidence.saw(desired, lacking_everything(), start);
+    CHECK_FALSE(evidence.deadline());
+}
+
+TEST_CASE("evidence: a canary heard to go and to come back counts, though no look fell between")
+{
+    KubeletEvidence evidence{{}, start, std::nullopt};
+    evidence.saw(desired, lacking({}), start);
+    evidence.heard_canary_deleted(start + 1s);
+    CHECK(evidence.deadline() == start + 76s);
+    evidence.heard_canary_deleted(start + 2s);
+    CHECK(evidence.deadline() == start + 76s);
+    evidence.heard_canary_added();
+    CHECK_FALSE(evidence.deadline());
+    evidence.heard_canary_deleted(start + 60s);
+    evidence.saw(desired, lacking_mangle_canary(), start + 61s);
+    CHECK(evidence.deadline() == start + 60s + 75s);
+}
+
+TEST_CASE("evidence: nothing that is seen or missed moves an assumption")
+{
+    KubeletEvidence evidence{{}, start, Monitor::dead};
+    evidence.heard_canary_deleted(start);
+    evidence.heard_canary_added();
+    evidence.saw(desired, lacking({}), start + 1s);
+    CHECK(evidence.monitor() == Monitor::dead);
+    evidence.missed_deadline();
+    CHECK(evidence.source() == Source::assumed);
 }
 
 TEST_CASE("evidence: is written as JSON and read back the same")
@@ -142,20 +173,31 @@ TEST_CASE("evidence: is written as JSON and read back the same")
     evidence.wrote(plan_of_everything());
     const daemon::Keeper::Evidence kept{{repair::Family::ipv4, evidence.state()},
                                         {repair::Family::ipv6, KubeletEvidence::State{}}};
-    CHECK(daemon::evidence_from_json(daemon::to_json(kept)) == kept);
+    const auto text = daemon::to_json(kept, "here");
+    CHECK(daemon::evidence_from_json(text, "here", start + 1s) == kept);
+    CHECK_FALSE(daemon::evidence_from_json(text, "elsewhere", start + 1s));
+    CHECK_FALSE(daemon::evidence_from_json(text, "here", start));  // of an instant that is still to come
 }
 
 TEST_CASE("evidence: JSON that was never written is not read")
 {
-    for (const auto* const text :
-         {"", "{", "[]", "3", "null", R"({"ipv5": {}})", R"({"ipv4": []})", R"({"ipv4": {}})",
-          R"({"ipv4": {"monitor": "asleep", "source": "none", "ours": []}})",
-          R"({"ipv4": {"monitor": "alive", "source": 7, "ours": []}})",
-          R"({"ipv4": {"monitor": "alive", "source": "none", "ours": {}}})",
-          R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [3]}})",
-          R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [{"table": "raw", "chain": "X"}]}})",
-          R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [], "canary_missing_since_ns": "soon"}})"}) {
+    for (
+        const auto* const text :
+        {"", "{", "[]", "3", "null", R"({"ipv5": {}})", R"({"ipv4": []})", R"({"ipv4": {}})",
+         R"({"ipv4": {"monitor": "asleep", "source": "none", "ours": []}})",
+         R"({"ipv4": {"monitor": "alive", "source": 7, "ours": []}})",
+         R"({"ipv4": {"monitor": "alive", "source": "none", "ours": {}}})",
+         R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [3]}})",
+         R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [{"table": "raw", "chain": "X"}]}})",
+         R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [], "canary_missing_since_ns": "soon"}})",
+         R"({"ipv4": {"monitor": "alive", "source": "assumed", "ours": []}})",
+         R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [], "canary_missing_since_ns": -1}})",
+         R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [], "canary_missing_since_ns": 9223372036854775807}})",
+         R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [], "canary_missing_since_ns": 18446744073709551615}})"}) {
         CAPTURE(text);
-        CHECK_FALSE(daemon::evidence_from_json(text));
+        auto scoped = std::string{text};
+        if (scoped.starts_with("{\""))
+            scoped.insert(1, R"("scope": "here", )");
+        CHECK_FALSE(daemon::evidence_from_json(scoped, "here", start));
     }
 }

@@ -20,9 +20,14 @@ std::string only_line(const Report& report)
 
 Burst burst_by(std::string comm)
 {
-    Burst burst{.first = start, .last = start, .generations = {}, .losses = {}, .gaps = {}};
-    burst.add({.id = 7, .pid = 1, .comm = "iptables", .at = start, .losses = {.rules = 1}});
-    burst.add({.id = 8, .pid = 2, .comm = std::move(comm), .at = start + 221ms, .losses = {.tables = 1, .chains = 3}});
+    Burst burst{.first = start, .last = start, .worst = std::nullopt, .losses = {}, .gaps = {}};
+    burst.add({.id = 7, .pid = 1, .comm = "iptables", .at = start, .losses = {.rules = 1}, .touched_guarded = true});
+    burst.add({.id = 8,
+               .pid = 2,
+               .comm = std::move(comm),
+               .at = start + 221ms,
+               .losses = {.tables = 1, .chains = 3},
+               .touched_guarded = true});
     return burst;
 }
 
@@ -32,6 +37,21 @@ TEST_CASE("report text: a flush names who did most, how much, and how long it to
 {
     CHECK(only_line(Settled{.at = start, .burst = burst_by("nft")}) ==
           "flush by nft (pid 2): 1 table, 3 chains, 1 rule lost in 2 transaction(s) within 221 ms");
+}
+
+TEST_CASE("report text: thousands of findings are a few lines and a number")
+{
+    Decided decided{.at = start,
+                    .diagnosis = {.family = repair::Family::ipv4, .findings = {}},
+                    .decision = {.row = policies::Row::damaged, .action = policies::Action::report},
+                    .plan = {.family = repair::Family::ipv4, .steps = {}}};
+    decided.diagnosis.findings.assign(3000, {.kind = repair::FindingKind::foreign_rule,
+                                             .table = repair::Table::filter,
+                                             .chain = "KUBE-FIREWALL",
+                                             .expressions = "ct"});
+    const auto lines = lines_of(decided);
+    REQUIRE(lines.size() == 27);
+    CHECK(lines.back().text == "ipv4: and 2975 more");
 }
 
 TEST_CASE("report text: every gap in what was heard is said")
@@ -102,22 +122,36 @@ TEST_CASE("report text: a repair that did not last is an error that names what i
 
 TEST_CASE("burst: a storm is counted and not kept")
 {
-    Burst burst{.first = start, .last = start, .generations = {}, .losses = {}, .gaps = {}};
+    Burst burst{.first = start, .last = start, .worst = std::nullopt, .losses = {}, .gaps = {}};
     for (unsigned id = 1; id <= 1000; ++id) {
-        burst.add(
-            {.id = id, .pid = id, .comm = "x", .at = start + std::chrono::milliseconds{id}, .losses = {.rules = 1}});
+        burst.add({.id = id,
+                   .pid = id,
+                   .comm = "x",
+                   .at = start + std::chrono::milliseconds{id},
+                   .losses = {.rules = 1},
+                   .touched_guarded = true});
         burst.add_gap("gap");
     }
     CHECK(burst.generation_count == 1000);
     CHECK(burst.losses.rules == 1000);
     CHECK(burst.last == start + 1s);
-    CHECK(burst.generations.size() == 64);
+    REQUIRE(burst.worst);
+    CHECK(burst.worst->id == 1);
     CHECK(burst.gaps.size() == 8);
+}
+
+TEST_CASE("burst: who only took what is not kubelet's is not blamed")
+{
+    Burst burst{.first = start, .last = start, .worst = std::nullopt, .losses = {}, .gaps = {}};
+    burst.add({.id = 1, .pid = 1, .comm = "iptables", .at = start, .losses = {.chains = 1}, .touched_guarded = true});
+    burst.add({.id = 2, .pid = 2, .comm = "docker", .at = start, .losses = {.chains = 9}});
+    REQUIRE(burst.worst);
+    CHECK(burst.worst->comm == "iptables");
 }
 
 TEST_CASE("burst: nobody is blamed where nothing was lost")
 {
-    Burst burst{.first = start, .last = start, .generations = {}, .losses = {}, .gaps = {}};
+    Burst burst{.first = start, .last = start, .worst = std::nullopt, .losses = {}, .gaps = {}};
     burst.add({.id = 1, .pid = 1, .comm = "kubelet", .at = start, .losses = {}});
-    CHECK_FALSE(burst.culprit());
+    CHECK_FALSE(burst.worst);
 }

@@ -72,6 +72,18 @@ void KeeperNode::make_chains()
     hear_generation("kubelet");
 }
 
+void KeeperNode::put_canaries_back()
+{
+    backend.edit([&](FakeRuleset& ruleset) {
+        for (const auto table : repair::all_tables) {
+            ruleset.create_table(Family::ipv4, table);
+            ruleset.create_chain(Family::ipv4, table, std::string{canary});
+        }
+    });
+    hear(Kind::chain_added, "mangle", canary);
+    hear_generation("kubelet");
+}
+
 void KeeperNode::flush_filter()
 {
     backend.edit([&](FakeRuleset& ruleset) { ruleset.delete_table(Family::ipv4, Table::filter); });

@@ -14,12 +14,19 @@ namespace chainkeeper::tests {
 // Ticks when told.
 class FakeClock final : public daemon::Clock {
 public:
-    [[nodiscard]] daemon::Instant now() const override { return now_; }
+    [[nodiscard]] daemon::Instant now() const override
+    {
+        now_ += tick_;
+        return now_;
+    }
+    // Time that passes while somebody works: so much at each look at the clock.
+    void tick_on_reading(daemon::Duration tick) { tick_ = tick; }
     void advance(daemon::Duration duration) { now_ += duration; }
     void advance_to(daemon::Instant instant) { now_ = instant; }
 
 private:
-    daemon::Instant now_{std::chrono::hours{1}};
+    mutable daemon::Instant now_{std::chrono::hours{1}};
+    daemon::Duration tick_{0};
 };
 
 class MemorySink final : public daemon::ReportSink {
@@ -48,6 +55,7 @@ public:
 
     // Kubelet's chains, made in one transaction that is heard.
     void make_chains();
+    void put_canaries_back();
     // What `iptables -F; iptables -X`, and `nft flush ruleset`, leave behind; each is heard as one transaction.
     void flush_filter();
     void flush_all();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "policies/profile.hpp"
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <string>

@@ -157,11 +157,13 @@ TEST_CASE("a rule with comments only matches everything")
     CHECK_FALSE(matches_everything(rule));
 }
 
-TEST_CASE("the effect of a rule is its addresses and its target")
+TEST_CASE("the effect of a rule is its addresses, its target and the kinds of its matches")
 {
     const auto rule = tests::localnet_rule();
     auto other = rule;
     other.matches.clear();
+    CHECK_FALSE(same_effect(rule, other));
+    other.matches = {ConntrackMatch{.states = 1, .inverted = false}};
     CHECK(same_effect(rule, other));
     other.target = Verdict::accept;
     CHECK_FALSE(same_effect(rule, other));
