@@ -57,12 +57,10 @@ repair::Result<void> watch_clock(EventLoop& loop, const ClockJump& jump, Service
 }
 
 // After each look: what is known now is kept, and the first one makes the service ready.
-// An assumption is for this run alone.
-void remember_looks(Service& service, Memory& memory, ReportSink& sink, bool assumed)
+void remember_looks(Service& service, Memory& memory, ReportSink& sink)
 {
-    service.on_look([&, assumed, ready = false]() mutable {
-        if (!assumed)
-            memory.keep(service.keeper(), sink, SystemClock{}.now());
+    service.on_look([&, ready = false]() mutable {
+        memory.keep(service.keeper(), sink, SystemClock{}.now());
         if (!std::exchange(ready, true))
             sd_notify(0, "READY=1");
     });
@@ -92,7 +90,7 @@ repair::Result<int> serve(const Options& options, ReportSink& sink)
     Memory memory{runtime, state};
     if (!options.policy.assumed_monitor)
         memory.recall((*service)->keeper(), sink, SystemClock{}.now());
-    remember_looks(**service, memory, sink, options.policy.assumed_monitor.has_value());
+    remember_looks(**service, memory, sink);
     const auto jump = ClockJump::watch();
     if (!jump)
         return tl::unexpected(jump.error());

@@ -5,9 +5,21 @@
 #include "daemon/state_file.hpp"
 #include "policies/text_file.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace chainkeeper::daemon {
+
+namespace {
+
+// An assumption is for one run alone.
+bool is_assumed(const Keeper::Evidence& evidence)
+{
+    return std::ranges::any_of(
+        evidence, [](const auto& known) { return known.second.source == KubeletEvidence::Source::assumed; });
+}
+
+}  // namespace
 
 Memory::Memory(const std::filesystem::path& runtime_directory, std::filesystem::path state_directory)
     : evidence_file_{runtime_directory / "evidence.json"}, state_directory_{std::move(state_directory)},
@@ -29,7 +41,7 @@ void Memory::recall(Keeper& keeper, ReportSink& sink, Instant now) const
 
 void Memory::keep(const Keeper& keeper, ReportSink& sink, Instant now)
 {
-    if (auto evidence = keeper.evidence(); evidence != kept_evidence_) {
+    if (auto evidence = keeper.evidence(); !is_assumed(evidence) && evidence != kept_evidence_) {
         if (note(write_state_file(evidence_file_, to_json(evidence, evidence_scope())), sink, now))
             kept_evidence_ = std::move(evidence);
     }

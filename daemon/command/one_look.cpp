@@ -99,7 +99,7 @@ tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool 
     if (!options.policy.assumed_monitor)
         memory.recall(keeper, sink, clock.now());
     keeper.look();
-    if (writes && !options.policy.assumed_monitor) {
+    if (writes) {
         // Where it cannot be made, keep() says that nothing was kept.
         [[maybe_unused]] const auto made = make_directory(state_directory());
         memory.keep(keeper, sink, clock.now());

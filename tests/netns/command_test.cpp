@@ -172,10 +172,13 @@ TEST_CASE("repair that cannot keep what it knows repairs all the same, and says 
     Node node;
     make_once(node);
     write_text(node.folder() / "state", "no directory\n");
-    flush(Family::ipv4);
-    const auto json = json_of(with_policy(node, {"repair", dead, "--json"}));
+    run_all(Family::ipv4, {{"-D", "INPUT", "-j", "KUBE-FIREWALL"}});
+    const auto result = with_policy(node, {"repair", "--json"});
+    CHECK(result.status == 2);
+    const auto json = json_of(result);
     REQUIRE(json.at("errors").size() == 1);
     CHECK(json.at("errors").at(0).get<std::string>().find("state/backend") != std::string::npos);
+    CHECK(json.at("families").at(0).at("decision") == "repair: partial_flush");
     CHECK(node.examine(Family::ipv4).healthy());
 }
 

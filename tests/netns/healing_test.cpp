@@ -199,6 +199,10 @@ TEST_CASE("a Monitor that lets its deadline pass gets no canary before it, at th
         CHECK_FALSE(repairs.at(0).holds(canary(Family::ipv4, "mangle")));
         CHECK_FALSE(repairs.at(1).holds(canary(Family::ipv6, "mangle")));
         check_kubelet_never_blinded(watch, node);
+        await("the daemon had written down what it knows", [&] {
+            const auto evidence = text_of(node.folder() / "run" / "evidence.json");
+            return evidence.find("\"deadline\"") != evidence.rfind("\"deadline\"");
+        });
         daemon.process().send(SIGKILL);
         CHECK(daemon.process().await_end() == 128 + SIGKILL);
     }
