@@ -168,6 +168,7 @@ std::vector<Row> repairs_of(const std::vector<Report>& reports, repair::Family f
 std::string names_of(const std::vector<Row>& rows)
 {
     std::vector<std::string_view> names;
+    names.reserve(rows.size());
     for (const auto row : rows)
         names.push_back(to_string(row));
     return fmt::format("{}", fmt::join(names, ", "));

@@ -169,6 +169,47 @@ TEST_CASE("without nf_tables both programs say so in one sentence, and end with 
     }
 }
 
+TEST_CASE("an answer that cannot be written is no answer")
+{
+    const Node node;
+    make_once(node);
+    const auto policy = write_policy(node, {}).string();
+    const auto full = run({"sh", "-c", "exec \"$0\" check --policy \"$1\" >/dev/full", CHAINKEEPER, policy});
+    CHECK(full.status == 2);
+    CHECK(full.errors.find("could not be written") != std::string::npos);
+    const auto closed = run({"sh", "-c", "exec \"$0\" check --policy \"$1\" <&- >&- 2>&-", CHAINKEEPER, policy});
+    CHECK(closed.status == 0);
+}
+
+TEST_CASE("a daemon that was started without standard streams takes none of its own files for one")
+{
+    Node node;
+    make_once(node);
+    const auto policy = write_policy(node, {}).string();
+    const auto folder = node.folder().string();
+    Process daemon{{.arguments = {"sh", "-c",
+                                  "RUNTIME_DIRECTORY=$2 STATE_DIRECTORY=$2 "
+                                  "exec \"$0\" --policy \"$1\" --assume-monitor dead <&- >&- 2>&-",
+                                  CHAINKEEPERD, policy, folder}}};
+    await("the daemon is at work", [&] { return std::filesystem::exists(node.folder() / "lock"); });
+    flush(Family::ipv4);
+    await("the chains are back", [&] { return node.examine(Family::ipv4).healthy(); });
+    CHECK(text_of(node.folder() / "lock") == fmt::format("{}\n", daemon.pid()));
+    CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("a daemon whose reader is gone, and that is told to reload, goes on")
+{
+    Node node;
+    make_once(node);
+    Daemon daemon{node, {.arguments = {"--assume-monitor=dead"}}};
+    daemon.await_log("ipv6: healthy");
+    daemon.process().send(SIGPIPE);
+    daemon.process().send(SIGHUP);
+    flush(Family::ipv4);
+    node.await_healthy(Family::ipv4);
+}
+
 TEST_CASE("a second daemon names the first and ends with 2, and the first goes on")
 {
     Node node;
