@@ -239,7 +239,7 @@ class Floor {
 public:
     Floor() : backend_{need(repair::nft::NftBackend::open())}
     {
-        for (auto batch : batches(lose_everything(), 0))
+        for (const auto& batch : batches(lose_everything(), 0))
             sender_.send(batch.messages);
     }
 

@@ -174,10 +174,10 @@ TEST_CASE("an answer that cannot be written is no answer")
     const Node node;
     make_once(node);
     const auto policy = write_policy(node, {}).string();
-    const auto full = run({"sh", "-c", "exec \"$0\" check --policy \"$1\" >/dev/full", CHAINKEEPER, policy});
+    const auto full = run({"sh", "-c", R"(exec "$0" check --policy "$1" >/dev/full)", CHAINKEEPER, policy});
     CHECK(full.status == 2);
     CHECK(full.errors.find("could not be written") != std::string::npos);
-    const auto closed = run({"sh", "-c", "exec \"$0\" check --policy \"$1\" <&- >&- 2>&-", CHAINKEEPER, policy});
+    const auto closed = run({"sh", "-c", R"(exec "$0" check --policy "$1" <&- >&- 2>&-)", CHAINKEEPER, policy});
     CHECK(closed.status == 0);
 }
 
@@ -187,10 +187,9 @@ TEST_CASE("a daemon that was started without standard streams takes none of its 
     make_once(node);
     const auto policy = write_policy(node, {}).string();
     const auto folder = node.folder().string();
-    Process daemon{{.arguments = {"sh", "-c",
-                                  "RUNTIME_DIRECTORY=$2 STATE_DIRECTORY=$2 "
-                                  "exec \"$0\" --policy \"$1\" --assume-monitor dead <&- >&- 2>&-",
-                                  CHAINKEEPERD, policy, folder}}};
+    const std::string script = R"(RUNTIME_DIRECTORY=$2 STATE_DIRECTORY=$2; export RUNTIME_DIRECTORY STATE_DIRECTORY
+                                  exec "$0" --policy "$1" --assume-monitor dead <&- >&- 2>&-)";
+    Process daemon{{.arguments = {"sh", "-c", script, CHAINKEEPERD, policy, folder}}};
     await("the daemon is at work", [&] { return std::filesystem::exists(node.folder() / "lock"); });
     flush(Family::ipv4);
     await("the chains are back", [&] { return node.examine(Family::ipv4).healthy(); });
