@@ -73,7 +73,9 @@ void Keeper::hear_generation(const repair::nft::Generation& generation)
 {
     const auto transaction = std::exchange(transaction_, {});
     notice_missed_generation(generation.id);
-    if (our_generations_.erase(generation.id) > 0 || (transaction.touched.empty() && !burst_))
+    const bool is_ours = our_generations_.contains(generation.id);
+    std::erase_if(our_generations_, [&](std::uint32_t ours) { return ours <= generation.id; });
+    if (is_ours || (transaction.touched.empty() && !burst_))
         return;
     GenerationHeard heard{.id = generation.id,
                           .pid = generation.pid,
@@ -115,7 +117,6 @@ void Keeper::notice_missed_generation(std::uint32_t id)
 void Keeper::hear_gap(const std::string& reason)
 {
     transaction_ = {};
-    our_generations_.clear();
     auto& burst = open_burst();
     burst.last = parts_.clock.now();
     burst.add_gap(reason);

@@ -260,6 +260,22 @@ TEST_CASE("keeper: its own transactions are no news")
     CHECK_FALSE(node.keeper.next_look());
 }
 
+TEST_CASE("keeper: its own canary is no sign of kubelet, though a transaction before it was not heard")
+{
+    KeeperNode node;
+    node.make_chains();
+    (void)node.run_until(1s);
+    node.flush_all();
+    (void)node.run_until(76s);  // assist, and the canaries at the deadline
+    REQUIRE(node.has_canaries());
+    node.keeper.hear(repair::nft::Change{.kind = repair::nft::Change::Kind::chain_added,
+                                         .family = repair::Family::ipv4,
+                                         .table = "mangle",
+                                         .chain = repair::kubelet_canary});
+    node.keeper.hear(repair::nft::Generation{.id = node.backend.generation(), .pid = 1, .comm = "chainkeeperd"});
+    CHECK(node.keeper.evidence().at(repair::Family::ipv4).source == daemon::KubeletEvidence::Source::deadline);
+}
+
 TEST_CASE("keeper: a dry run writes nothing, paces itself alike, and says it again after each flush")
 {
     auto settings = settings_with(policies::Monitor::dead);
