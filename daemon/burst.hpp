@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/clock.hpp"
+#include "daemon/culprit.hpp"
 #include "repair/nft/event.hpp"
 
 #include <cstdint>
@@ -28,8 +29,7 @@ std::string to_string(const Losses& losses);
 // One transaction of somebody's, as it was heard.
 struct GenerationHeard {
     std::uint32_t id = 0;
-    std::uint32_t pid = 0;
-    std::string comm;
+    Culprit culprit;
     Instant at;
     Losses losses;
     bool touched_guarded = false;  // something of kubelet's was among what it changed

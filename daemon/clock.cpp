@@ -5,11 +5,25 @@
 
 namespace chainkeeper::daemon {
 
-Instant SystemClock::now() const
+namespace {
+
+Duration read(clockid_t clock)
 {
     timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return Instant{std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}};
+    clock_gettime(clock, &now);
+    return std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
+}
+
+}  // namespace
+
+Instant SystemClock::now() const
+{
+    return Instant{read(CLOCK_MONOTONIC)};
+}
+
+WallTime SystemClock::wall() const
+{
+    return WallTime{read(CLOCK_REALTIME)};
 }
 
 }  // namespace chainkeeper::daemon

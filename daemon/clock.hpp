@@ -7,8 +7,8 @@ namespace chainkeeper::daemon {
 
 using policies::Duration;
 using policies::Instant;
+using policies::WallTime;
 
-// CLOCK_MONOTONIC: it stands still while the machine sleeps, and so do kubelet's own timers.
 class Clock {
 public:
     Clock() = default;
@@ -18,12 +18,16 @@ public:
     Clock& operator=(Clock&&) = delete;
     virtual ~Clock() = default;
 
+    // CLOCK_MONOTONIC: it stands still while the machine sleeps, and so do kubelet's own timers.
     [[nodiscard]] virtual Instant now() const = 0;
+    // CLOCK_REALTIME.
+    [[nodiscard]] virtual WallTime wall() const = 0;
 };
 
 class SystemClock final : public Clock {
 public:
     [[nodiscard]] Instant now() const override;
+    [[nodiscard]] WallTime wall() const override;
 };
 
 }  // namespace chainkeeper::daemon

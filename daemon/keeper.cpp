@@ -78,8 +78,7 @@ void Keeper::hear_generation(const repair::nft::Generation& generation)
     if (is_ours || (transaction.touched.empty() && !burst_))
         return;
     GenerationHeard heard{.id = generation.id,
-                          .pid = generation.pid,
-                          .comm = std::string{generation.comm},
+                          .culprit = {.pid = generation.pid, .comm = std::string{generation.comm}},
                           .at = parts_.clock.now(),
                           .losses = transaction.losses,
                           .touched_guarded = !transaction.touched.empty()};

@@ -19,14 +19,12 @@ load_effective_policy(const std::optional<std::filesystem::path>& file)
 
 tl::expected<std::vector<repair::DesiredState>, std::string> guarded_sets(const policies::Policy& policy)
 {
-    return policies::parse_version(policy.kubelet.version)
-        .and_then(policies::profile_for)
-        .map([&](const auto& profile) {
-            std::vector<repair::DesiredState> sets;
-            for (const auto family : policy.guard.families)
-                sets.push_back(profile.of(family));
-            return sets;
-        });
+    return policies::profile_named(policy.kubelet.version).map([&](const auto& profile) {
+        std::vector<repair::DesiredState> sets;
+        for (const auto family : policy.guard.families)
+            sets.push_back(profile.of(family));
+        return sets;
+    });
 }
 
 tl::expected<Keeper::Settings, std::string> make_settings(const policies::Policy& policy)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/burst.hpp"
+#include "daemon/hold.hpp"
 #include "daemon/kubelet_evidence.hpp"
 #include "policies/decide.hpp"
 #include "repair/backend.hpp"
@@ -9,6 +10,7 @@
 #include "repair/plan.hpp"
 
 #include <string>
+#include <string_view>
 #include <variant>
 
 namespace chainkeeper::daemon {
@@ -50,6 +52,40 @@ struct Verified {
     repair::Diagnosis after;
 };
 
+// What is known of kubelet has changed: an instance began or ended, its journal said something, its deadline passed.
+struct KubeletNews {
+    Instant at;
+    std::optional<repair::Family> family;  // nothing: both
+    std::string what;
+};
+
+struct HoldSet {
+    Instant at;
+    Hold hold;
+};
+
+struct HoldEnded {
+    Instant at;
+    Hold hold;
+    std::string released_by;  // empty: it ran out
+};
+
+struct WindowOpened {
+    Instant at;
+    WallTime until;
+};
+
+struct WindowClosed {
+    Instant at;
+};
+
+// The policy was read again. Where it was refused the old one stays.
+struct PolicyLoaded {
+    Instant at;
+    bool accepted = false;
+    std::string what;  // the error, where it was refused
+};
+
 // Something did not work; the sentence says what and why.
 struct Trouble {
     Instant at;
@@ -62,7 +98,12 @@ struct Notice {
     std::string what;
 };
 
-using Report = std::variant<Heard, Settled, Decided, Committed, Verified, Trouble, Notice>;
+using Report = std::variant<Heard, Settled, Decided, Committed, Verified, KubeletNews, HoldSet, HoldEnded, WindowOpened,
+                            WindowClosed, PolicyLoaded, Trouble, Notice>;
+
+// When it happened, and its kind in one word: "heard", "settled", "decided", …
+Instant instant_of(const Report& report);
+std::string_view event_of(const Report& report);
 
 // Where all of it goes.
 class ReportSink {

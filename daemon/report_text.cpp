@@ -114,6 +114,42 @@ struct LinesOf {
         return lines;
     }
 
+    std::vector<Line> operator()(const KubeletNews& news) const
+    {
+        if (!news.family)
+            return {{Severity::info, news.what}};
+        return {{Severity::info, fmt::format("{}: {}", to_string(*news.family), news.what)}};
+    }
+
+    std::vector<Line> operator()(const HoldSet& set) const
+    {
+        return {{Severity::warning, fmt::format("held by {}: {}", set.hold.login, set.hold.reason)}};
+    }
+
+    std::vector<Line> operator()(const HoldEnded& ended) const
+    {
+        if (ended.released_by.empty())
+            return {{Severity::info, "the hold has run out"}};
+        return {{Severity::info, fmt::format("the hold was released by {}", ended.released_by)}};
+    }
+
+    std::vector<Line> operator()(const WindowOpened& /*opened*/) const
+    {
+        return {{Severity::info, "a change window is open: nothing is written"}};
+    }
+
+    std::vector<Line> operator()(const WindowClosed& /*closed*/) const
+    {
+        return {{Severity::info, "the change window is closed"}};
+    }
+
+    std::vector<Line> operator()(const PolicyLoaded& loaded) const
+    {
+        if (loaded.accepted)
+            return {{Severity::info, "the policy was read again"}};
+        return {{Severity::error, fmt::format("{}; the old policy stays in force", loaded.what)}};
+    }
+
     std::vector<Line> operator()(const Trouble& trouble) const { return {{Severity::error, trouble.what}}; }
     std::vector<Line> operator()(const Notice& notice) const { return {{Severity::info, notice.what}}; }
 
@@ -135,9 +171,9 @@ struct LinesOf {
 
 std::string writer_text(const GenerationHeard& generation)
 {
-    if (generation.comm.empty())
+    if (generation.culprit.comm.empty())
         return "somebody";
-    return fmt::format("{} (pid {})", repair::printable(generation.comm), generation.pid);
+    return fmt::format("{} (pid {})", repair::printable(generation.culprit.comm), generation.culprit.pid);
 }
 
 std::vector<Line> lines_of(const Report& report)

@@ -13,6 +13,11 @@ std::string_view to_string(Mode mode)
     return "unknown";
 }
 
+std::string_view to_string(Strategy strategy)
+{
+    return strategy == Strategy::rebuild ? "rebuild" : "nudge";
+}
+
 std::string_view to_string(BackendChoice choice)
 {
     return choice == BackendChoice::automatic ? "auto" : "nft";

@@ -24,6 +24,9 @@ struct MonotonicClock {
 };
 using Instant = MonotonicClock::time_point;
 
+// What people and other boots go by: holds and change windows. It can be set, and jumps.
+using WallTime = std::chrono::sys_time<Duration>;
+
 enum class Mode : std::uint8_t {
     repair,
     dry_run,  // plans and reports; writes nothing
@@ -43,8 +46,25 @@ enum class OnDamage : std::uint8_t {
 };
 inline constexpr std::array all_on_damage{OnDamage::report, OnDamage::rewrite};
 
+// How what kubelet would never notice by itself is mended.
+enum class Strategy : std::uint8_t {
+    rebuild,  // we put it back
+    nudge,    // the mangle canary is deleted, so that kubelet's Monitor puts everything back
+};
+inline constexpr std::array all_strategies{Strategy::rebuild, Strategy::nudge};
+
+// A time in every week in which nothing is written.
+struct ChangeWindow {
+    std::vector<std::chrono::weekday> weekdays;  // on which it opens
+    std::chrono::minutes start{};                // after midnight, by the clock on the wall there
+    Duration duration{};
+    std::string time_zone = "UTC";  // an IANA name
+    bool operator==(const ChangeWindow&) const = default;
+};
+
 // "dry-run", "auto", "rewrite", …: the words of the policy file.
 std::string_view to_string(Mode mode);
+std::string_view to_string(Strategy strategy);
 std::string_view to_string(BackendChoice choice);
 std::string_view to_string(OnDamage on_damage);
 
@@ -56,18 +76,39 @@ struct Policy {
         bool operator==(const Guard&) const = default;
     } guard;
     struct Kubelet {
-        std::string version = "1.27";  // picks the profile: what this kubelet makes
+        // Unit names without ".service". The first that is active is kubelet.
+        std::vector<std::string> units{"kubelet",       "k3s",        "k3s-agent",
+                                       "rke2-server",   "rke2-agent", "snap.microk8s.daemon-kubelite",
+                                       "k0scontroller", "k0sworker"};
+        bool require_active = true;    // nothing is written while none of them is
+        std::string version = "auto";  // picks the profile: what this kubelet makes; "auto" asks kubelet
         Duration monitor_interval = std::chrono::seconds{60};
         Duration init_grace = std::chrono::seconds{30};
         bool operator==(const Kubelet&) const = default;
     } kubelet;
     struct Repair {
         Mode mode = Mode::repair;
+        Strategy strategy = Strategy::rebuild;
         OnDamage on_damage = OnDamage::report;
         Duration settle = std::chrono::milliseconds{500};
         Duration settle_deadline = std::chrono::seconds{10};
+        // Unit names without ".service". Nothing is written while one of them has a job.
+        std::vector<std::string> disruptors{"iptables", "ip6tables", "nftables", "firewalld", "netfilter-persistent",
+                                            "ufw",      "shorewall"};
         bool operator==(const Repair&) const = default;
     } repair;
+    struct Limits {
+        unsigned repairs = 10;                         // a family may have this many in a row,
+        Duration per = std::chrono::minutes{10};       // and this many in this time for good
+        Duration backoff = std::chrono::minutes{1};    // the first standoff; each that follows is twice as long,
+        Duration backoff_max = std::chrono::hours{1};  // up to this
+        bool operator==(const Limits&) const = default;
+    } limits;
+    std::vector<ChangeWindow> change_windows;
+    struct Report {
+        std::size_t history_size = std::size_t{1} << 20U;  // bytes of history.jsonl
+        bool operator==(const Report&) const = default;
+    } report;
     bool operator==(const Policy&) const = default;
 };
 

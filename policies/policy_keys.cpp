@@ -62,10 +62,10 @@ Read<typename Choices::value_type> choice_in(const TomlEntry& entry, const Choic
 // A version for which there is a profile, as it is written.
 Read<std::string> version_of(const TomlEntry& entry)
 {
-    const auto word = string_of(entry, R"(a string such as "1.27")");
+    const auto word = string_of(entry, R"("auto", or a string such as "1.27")");
     if (!word)
         return tl::unexpected(word.error());
-    const auto profile = parse_version(*word).and_then(profile_for);
+    const auto profile = profile_named(*word);
     if (!profile)
         return mistake(entry.value.place, profile.error());
     return std::string{*word};

@@ -93,4 +93,11 @@ tl::expected<Profile, std::string> profile_for(Profile::Version version)
     return *std::prev(newer);
 }
 
+tl::expected<Profile, std::string> profile_named(std::string_view version)
+{
+    if (version == "auto")
+        return profiles().back();
+    return parse_version(version).and_then(profile_for);
+}
+
 }  // namespace chainkeeper::policies

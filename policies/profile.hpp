@@ -37,6 +37,9 @@ const std::vector<Profile>& profiles();
 // The newest profile that is not newer than `version`; an error for a kubelet older than the oldest one.
 tl::expected<Profile, std::string> profile_for(Profile::Version version);
 
+// The profile of a version as text, or the newest for "auto".
+tl::expected<Profile, std::string> profile_named(std::string_view version);
+
 // One profile file. Refuses, with file, line and column, what is unknown, and every chain that is not kubelet's.
 tl::expected<Profile, std::string> parse_profile(std::string_view text, std::string_view name);
 

@@ -19,23 +19,16 @@ struct Moment {
     std::string text;
 };
 
-struct MomentOf {
-    Moment operator()(const Heard& heard) const { return {heard.at, "heard", first_line(heard)}; }
-    Moment operator()(const Settled& settled) const { return {settled.at, "settled", first_line(settled)}; }
-    Moment operator()(const Decided& decided) const { return {decided.at, "decided", first_line(decided)}; }
-    Moment operator()(const Committed& committed) const { return {committed.at, "committed", first_line(committed)}; }
-    Moment operator()(const Verified& verified) const { return {verified.at, "verified", first_line(verified)}; }
-    Moment operator()(const Trouble& trouble) const { return {trouble.at, "trouble", trouble.what}; }
-    Moment operator()(const Notice& notice) const { return {notice.at, "notice", notice.what}; }
-
-    static std::string first_line(const Report& report) { return lines_of(report).front().text; }
-};
+Moment moment_of(const Report& report)
+{
+    return {instant_of(report), event_of(report), lines_of(report).front().text};
+}
 
 std::vector<Moment> moments_of(const Rehearsed& rehearsed)
 {
     std::vector<Moment> moments;
     for (const auto& report : rehearsed.reports)
-        moments.push_back(std::visit(MomentOf{}, report));
+        moments.push_back(moment_of(report));
     const auto count = rehearsed.scenario->commands.size();
     moments.push_back({rehearsed.commands_ended, "replayed", fmt::format("{} command(s) had ended", count)});
     std::ranges::stable_sort(moments, {}, &Moment::at);
@@ -89,7 +82,7 @@ nlohmann::json timeline_json(const Rehearsed& rehearsed)
                         {"checks", std::move(checks)},
                         {"failures", rehearsed.failures}};
     if (const auto culprit = culprit_of(rehearsed))
-        json["culprit"] = {{"comm", culprit->comm}, {"pid", culprit->pid}};
+        json["culprit"] = {{"comm", culprit->culprit.comm}, {"pid", culprit->culprit.pid}};
     return json;
 }
 

@@ -147,8 +147,8 @@ TEST_CASE("keeper: one flush record for a burst, with its writers")
     CHECK(burst.generation_count == 2);
     CHECK(burst.losses == daemon::Losses{.tables = 3, .chains = 5, .rules = 1});
     REQUIRE(burst.worst);
-    CHECK(burst.worst->comm == "nft");
-    CHECK(burst.worst->pid == 4711);
+    CHECK(burst.worst->culprit.comm == "nft");
+    CHECK(burst.worst->culprit.pid == 4711);
     CHECK(node.sink.all<daemon::Heard>().size() == 2);  // of kubelet's chains, and of the flush
 }
 

@@ -21,10 +21,13 @@ std::string only_line(const Report& report)
 Burst burst_by(std::string comm)
 {
     Burst burst{.first = start, .last = start, .worst = std::nullopt, .losses = {}, .gaps = {}};
-    burst.add({.id = 7, .pid = 1, .comm = "iptables", .at = start, .losses = {.rules = 1}, .touched_guarded = true});
+    burst.add({.id = 7,
+               .culprit = {.pid = 1, .comm = "iptables"},
+               .at = start,
+               .losses = {.rules = 1},
+               .touched_guarded = true});
     burst.add({.id = 8,
-               .pid = 2,
-               .comm = std::move(comm),
+               .culprit = {.pid = 2, .comm = std::move(comm)},
                .at = start + 221ms,
                .losses = {.tables = 1, .chains = 3},
                .touched_guarded = true});
@@ -125,8 +128,7 @@ TEST_CASE("burst: a storm is counted and not kept")
     Burst burst{.first = start, .last = start, .worst = std::nullopt, .losses = {}, .gaps = {}};
     for (unsigned id = 1; id <= 1000; ++id) {
         burst.add({.id = id,
-                   .pid = id,
-                   .comm = "x",
+                   .culprit = {.pid = id, .comm = "x"},
                    .at = start + std::chrono::milliseconds{id},
                    .losses = {.rules = 1},
                    .touched_guarded = true});
@@ -143,15 +145,19 @@ TEST_CASE("burst: a storm is counted and not kept")
 TEST_CASE("burst: who only took what is not kubelet's is not blamed")
 {
     Burst burst{.first = start, .last = start, .worst = std::nullopt, .losses = {}, .gaps = {}};
-    burst.add({.id = 1, .pid = 1, .comm = "iptables", .at = start, .losses = {.chains = 1}, .touched_guarded = true});
-    burst.add({.id = 2, .pid = 2, .comm = "docker", .at = start, .losses = {.chains = 9}});
+    burst.add({.id = 1,
+               .culprit = {.pid = 1, .comm = "iptables"},
+               .at = start,
+               .losses = {.chains = 1},
+               .touched_guarded = true});
+    burst.add({.id = 2, .culprit = {.pid = 2, .comm = "docker"}, .at = start, .losses = {.chains = 9}});
     REQUIRE(burst.worst);
-    CHECK(burst.worst->comm == "iptables");
+    CHECK(burst.worst->culprit.comm == "iptables");
 }
 
 TEST_CASE("burst: nobody is blamed where nothing was lost")
 {
     Burst burst{.first = start, .last = start, .worst = std::nullopt, .losses = {}, .gaps = {}};
-    burst.add({.id = 1, .pid = 1, .comm = "kubelet", .at = start, .losses = {}});
+    burst.add({.id = 1, .culprit = {.pid = 1, .comm = "kubelet"}, .at = start, .losses = {}});
     CHECK_FALSE(burst.worst);
 }

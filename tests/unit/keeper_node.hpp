@@ -19,6 +19,10 @@ public:
         now_ += tick_;
         return now_;
     }
+    [[nodiscard]] daemon::WallTime wall() const override
+    {
+        return daemon::WallTime{std::chrono::sys_days{std::chrono::year{2026} / 11 / 21}} + now_.time_since_epoch();
+    }
     // Time that passes while somebody works: so much at each look at the clock.
     void tick_on_reading(daemon::Duration tick) { tick_ = tick; }
     void advance(daemon::Duration duration) { now_ += duration; }

@@ -160,7 +160,7 @@ TEST_CASE("a wrong type is refused with what to write")
          R"(2:10: 'settle' must be a string with a unit, such as "250ms" or "10s", not a date)"},
         {"[repair.mode]", "1:1: 'mode' must be a string, not a table"},
         {"[kubelet]\nversion = 1.30",
-         R"(2:11: 'version' must be a string such as "1.27", not a floating-point number)"},
+         R"(2:11: 'version' must be "auto", or a string such as "1.27", not a floating-point number)"},
         {"[guard]\nfamilies = \"ipv4\"", R"(2:12: 'families' must be an array such as ["ipv4", "ipv6"], not a string)"},
         {"[guard]\nfamilies = [4]", R"(2:13: a family is written "ipv4" or "ipv6", not as an integer)"},
         {"[guard]\nfamilies = [[\"ipv4\"]]", R"(2:13: a family is written "ipv4" or "ipv6", not as an array)"},
