@@ -32,6 +32,9 @@ public:
     class Timer;
     repair::Result<Timer> add_timer(std::function<void()> callback);
 
+    // For what has an sd-event binding of its own: sd_bus_attach_event().
+    [[nodiscard]] sd_event* native() const { return loop_.get(); }
+
     // Runs until stop().
     repair::Result<int> run();
     void stop(int exit_code);
