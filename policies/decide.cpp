@@ -17,18 +17,32 @@ bool is_ahead(const std::optional<Instant>& instant, Instant now)
     return instant && now < *instant;
 }
 
+// The first change; where nothing has changed yet, the disruptor's job that may be about to change something.
+std::optional<Instant> disturbed_since(const Situation& situation)
+{
+    if (situation.first_generation || !situation.units)
+        return situation.first_generation;
+    return situation.units->disruptor_since;
+}
+
 // When the wait for the ruleset to come to rest ends, whatever goes on.
 std::optional<Instant> cap(const Situation& situation, const Policy& policy)
 {
-    if (!situation.first_generation)
+    const auto since = disturbed_since(situation);
+    if (!since)
         return std::nullopt;
-    return *situation.first_generation + policy.repair.settle_deadline;
+    return *since + policy.repair.settle_deadline;
 }
 
 bool is_capped(const Situation& situation, const Policy& policy)
 {
     const auto end = cap(situation, policy);
     return end && situation.now >= *end;
+}
+
+bool may_write(const Situation& situation, const Policy& policy)
+{
+    return !situation.write_free && policy.repair.mode != Mode::dry_run;
 }
 
 bool is_healthy(const Situation& situation, const Policy& /*policy*/)
@@ -46,9 +60,9 @@ bool is_backend_ambiguous(const Situation& situation, const Policy& /*policy*/)
     return !situation.backend_certain;
 }
 
-bool is_kubelet_inactive(const Situation& situation, const Policy& /*policy*/)
+bool is_kubelet_inactive(const Situation& situation, const Policy& policy)
 {
-    return situation.units && !situation.units->kubelet_active;
+    return policy.kubelet.require_active && situation.units && !situation.units->kubelet_active;
 }
 
 bool is_kubelet_initialising(const Situation& situation, const Policy& /*policy*/)
@@ -87,10 +101,19 @@ bool may_kubelet_still_act(const Situation& situation, const Policy& /*policy*/)
     return situation.diagnosis.mangle_canary_missing() && situation.monitor != Monitor::dead && !deadline_passed;
 }
 
-// The mangle canary hides the flush from a Monitor that looks at nothing else.
-bool will_kubelet_never_notice(const Situation& situation, const Policy& /*policy*/)
+// Only a Monitor that is known to watch answers a nudge, and only what is missing is what it mends. A canary that holds
+// somebody's rule cannot be deleted.
+bool can_be_nudged(const Situation& situation, const Policy& policy)
 {
-    return !situation.diagnosis.mangle_canary_missing() && situation.monitor != Monitor::dead;
+    return policy.repair.strategy == Strategy::nudge && situation.monitor == Monitor::alive &&
+           situation.diagnosis.anything_missing() && situation.diagnosis.mangle_canary_whole();
+}
+
+// The mangle canary hides the flush from a Monitor that looks at nothing else.
+bool will_kubelet_never_notice(const Situation& situation, const Policy& policy)
+{
+    return !situation.diagnosis.mangle_canary_missing() && situation.monitor != Monitor::dead &&
+           !can_be_nudged(situation, policy);
 }
 
 bool is_monitor_dead(const Situation& situation, const Policy& /*policy*/)
@@ -129,7 +152,20 @@ std::optional<Instant> at_monitor_deadline(const Situation& situation, const Pol
     return situation.monitor_deadline;
 }
 
-enum class Canaries : std::uint8_t { left, restored };
+// A canary that was left alone in a dry run sets kubelet no time.
+std::optional<Instant> when_nudge_had_its_time(const Situation& situation, const Policy& policy)
+{
+    if (!may_write(situation, policy))
+        return std::nullopt;
+    return situation.now + situation.monitor_patience;
+}
+
+// What a repair does with the canaries.
+enum class Canaries : std::uint8_t {
+    left,
+    restored,
+    nudged,  // the one in mangle is deleted, and nothing else is done
+};
 
 struct TableRow {
     Row row;
@@ -151,21 +187,23 @@ constexpr std::array decision_table{
     TableRow{Row::damaged, is_only_to_be_reported, Action::report, never},
     TableRow{Row::assist, may_kubelet_still_act, Action::repair, at_monitor_deadline, Canaries::left},
     TableRow{Row::partial_flush, will_kubelet_never_notice, Action::repair, never, Canaries::restored},
+    TableRow{Row::nudge, can_be_nudged, Action::repair, when_nudge_had_its_time, Canaries::nudged},
     TableRow{Row::no_monitor, is_monitor_dead, Action::repair, never, Canaries::restored},
     TableRow{Row::monitor_silent, always, Action::repair, never, Canaries::restored},
 };
 
-bool may_write(const Situation& situation, const Policy& policy)
+repair::Scope scope_of(Canaries canaries, const Policy& policy)
 {
-    return !situation.write_free && policy.repair.mode != Mode::dry_run;
+    if (canaries == Canaries::nudged)
+        return {.nudge = true};
+    return {.canaries = canaries == Canaries::restored, .rewrite_damage = policy.repair.on_damage == OnDamage::rewrite};
 }
 
 Decision repair_of(const TableRow& row, const Situation& situation, const Policy& policy)
 {
     return {.row = row.row,
             .action = may_write(situation, policy) ? Action::repair : Action::would_repair,
-            .scope = {.canaries = row.canaries == Canaries::restored,
-                      .rewrite_damage = policy.repair.on_damage == OnDamage::rewrite},
+            .scope = scope_of(row.canaries, policy),
             .look_again = row.look_again(situation, policy)};
 }
 
@@ -202,6 +240,7 @@ std::string_view to_string(Row row)
     case Row::damaged: return "damaged";
     case Row::assist: return "assist";
     case Row::partial_flush: return "partial_flush";
+    case Row::nudge: return "nudge";
     case Row::no_monitor: return "no_monitor";
     case Row::monitor_silent: return "monitor_silent";
     }

@@ -29,6 +29,7 @@ enum class Row : std::uint8_t {
     damaged,
     assist,
     partial_flush,
+    nudge,
     no_monitor,
     monitor_silent,
 };
@@ -52,8 +53,9 @@ struct Situation {
 
     // What systemd says; nothing where there is no systemd to ask, and then rows 4 and 6 do not apply.
     struct Units {
-        bool kubelet_active = true;
+        bool kubelet_active = true;  // matters only where the policy says require_active
         std::optional<std::string> disruptor_with_job;
+        std::optional<Instant> disruptor_since;  // when that job was first seen
     };
     std::optional<Units> units;
 
@@ -61,6 +63,8 @@ struct Situation {
     Monitor monitor = Monitor::unknown;
     std::optional<Instant> initialising_until;  // its first init was not reported, and is given until then
     std::optional<Instant> monitor_deadline;    // the mangle canary is missing, and kubelet is given until then
+    // How long kubelet is given once its mangle canary is gone: its interval, 5 s that it waits, and some slack.
+    Duration monitor_patience = std::chrono::seconds{75};
 
     // The burst of changes that led here.
     std::optional<Instant> first_generation;
@@ -78,6 +82,12 @@ struct Decision {
 
     bool operator==(const Decision&) const = default;
 };
+
+// Something is to be written, or would be.
+inline bool is_repair(const Decision& decision)
+{
+    return decision.action == Action::repair || decision.action == Action::would_repair;
+}
 
 // "healthy", "wait: settling", "repair: assist", "would_repair: no_monitor": the stable name.
 std::string to_string(const Decision& decision);

@@ -53,12 +53,12 @@ enum class Strategy : std::uint8_t {
 };
 inline constexpr std::array all_strategies{Strategy::rebuild, Strategy::nudge};
 
-// A time in every week in which nothing is written.
+// A time in every week in which nothing is written. (policies/change_window.hpp says when)
 struct ChangeWindow {
     std::vector<std::chrono::weekday> weekdays;  // on which it opens
     std::chrono::minutes start{};                // after midnight, by the clock on the wall there
-    Duration duration{};
-    std::string time_zone = "UTC";  // an IANA name
+    Duration duration{};                         // from the start to the end, whatever the clock there does
+    std::string time_zone = "UTC";               // an IANA name
     bool operator==(const ChangeWindow&) const = default;
 };
 

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "policies/policy.hpp"
+#include "policies/toml_tree.hpp"
 
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
+#include <vector>
 
 namespace chainkeeper::policies {
 
@@ -17,12 +19,32 @@ struct PolicyError {
     std::string what;
 };
 
+// Where something of a policy was written.
+struct Written {
+    std::string_view section;
+    std::string_view key;  // empty for a [[change_window]]
+    std::string file;
+    Place place;
+};
+
+// A policy, and what of it was not left as it is by default. Of a key that was written more than once, every place is
+// there, and the last one counts; of the change windows, those that count, one a window and in the same order.
+struct SourcedPolicy {
+    Policy policy;
+    std::vector<Written> written;
+
+    // Where the key was written last; nothing where it has its default.
+    [[nodiscard]] const Written* find(std::string_view section, std::string_view key) const;
+};
+
 // Reads `path` and then, in the order of their names, the files of `path` + ".d" that end in ".toml" and do not begin
-// with a dot: a later file wins key by key. A file that is not there is an error, a directory that is not there is not.
-// All or nothing.
+// with a dot: a later file wins key by key, and its change windows take the place of all before them. A file that is
+// not there is an error, a directory that is not there is not. All or nothing.
+tl::expected<SourcedPolicy, PolicyError> load_sourced_policy(const std::filesystem::path& path);
 tl::expected<Policy, PolicyError> load_policy(const std::filesystem::path& path);
 
 // The same of one text; `name` stands for the file in errors.
+tl::expected<SourcedPolicy, PolicyError> parse_sourced_policy(std::string_view text, std::string_view name);
 tl::expected<Policy, PolicyError> parse_policy(std::string_view text, std::string_view name);
 
 }  // namespace chainkeeper::policies

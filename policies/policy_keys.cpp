@@ -2,13 +2,13 @@
 #include "policies/policy_keys.hpp"
 
 #include "policies/duration.hpp"
-#include "policies/profile.hpp"
+#include "policies/policy_values.hpp"
 #include "policies/toml_read.hpp"
+#include "policies/toml_text.hpp"
 
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <utility>
 
 namespace chainkeeper::policies {
 
@@ -16,42 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view duration_words = R"(a string with a unit, such as "250ms" or "10s")";
-
-// What a duration may sensibly be.
-struct Bounds {
-    Duration least;
-    Duration most;
-};
-
-template <typename T>
-Read<void> assign(T& field, Read<T> value)
-{
-    if (!value)
-        return tl::unexpected(std::move(value.error()));
-    field = std::move(*value);
-    return {};
-}
-
-Read<Duration> within(const TomlEntry& entry, Duration duration, Bounds bounds)
-{
-    if (duration >= bounds.least && duration <= bounds.most)
-        return duration;
-    return mistake(entry.value.place,
-                   fmt::format("'{}' must be from {} to {}, not {}", entry.key, to_string(bounds.least),
-                               to_string(bounds.most), to_string(duration)));
-}
-
-Read<Duration> duration_of(const TomlEntry& entry, Bounds bounds)
-{
-    const auto word = string_of(entry, duration_words);
-    if (!word)
-        return tl::unexpected(word.error());
-    const auto duration = duration_from_string(*word);
-    if (!duration)
-        return mistake(entry.value.place, duration.error());
-    return within(entry, *duration, bounds);
-}
+constexpr Bounds limit_bounds{100ms, 24h};
+constexpr IntegerBounds history_bounds{std::int64_t{64} << 10U, std::int64_t{64} << 20U};
 
 template <typename Choices>
 Read<typename Choices::value_type> choice_in(const TomlEntry& entry, const Choices& all)
@@ -59,50 +25,105 @@ Read<typename Choices::value_type> choice_in(const TomlEntry& entry, const Choic
     return string_of(entry).and_then([&](std::string_view word) { return choice_of(word, entry.value.place, all); });
 }
 
-// A version for which there is a profile, as it is written.
-Read<std::string> version_of(const TomlEntry& entry)
+std::string duration_text(Duration duration)
 {
-    const auto word = string_of(entry, R"("auto", or a string such as "1.27")");
-    if (!word)
-        return tl::unexpected(word.error());
-    const auto profile = profile_named(*word);
-    if (!profile)
-        return mistake(entry.value.place, profile.error());
-    return std::string{*word};
+    return toml_string(to_string(duration));
+}
+
+std::string families_text(const std::vector<repair::Family>& families)
+{
+    std::vector<std::string> words;
+    words.reserve(families.size());
+    for (const auto family : families)
+        words.emplace_back(to_string(family));
+    return toml_array(words);
 }
 
 constexpr std::array keys{
     PolicyKey{"guard", "families",
-              [](Policy& policy, const TomlEntry& entry) { return assign(policy.guard.families, families_of(entry)); }},
+              [](Policy& policy, const TomlEntry& entry) { return assign(policy.guard.families, families_of(entry)); },
+              [](const Policy& policy) { return families_text(policy.guard.families); }},
     PolicyKey{"guard", "backend",
               [](Policy& policy, const TomlEntry& entry) {
                   return assign(policy.guard.backend, choice_in(entry, all_backend_choices));
-              }},
+              },
+              [](const Policy& policy) { return toml_string(to_string(policy.guard.backend)); }},
+    PolicyKey{"kubelet", "units",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.kubelet.units, services_of(entry, MayBeEmpty::no));
+              },
+              [](const Policy& policy) { return toml_array(policy.kubelet.units); }},
+    PolicyKey{
+        "kubelet", "require_active",
+        [](Policy& policy, const TomlEntry& entry) { return assign(policy.kubelet.require_active, boolean_of(entry)); },
+        [](const Policy& policy) { return toml_boolean(policy.kubelet.require_active); }},
     PolicyKey{"kubelet", "version",
-              [](Policy& policy, const TomlEntry& entry) { return assign(policy.kubelet.version, version_of(entry)); }},
+              [](Policy& policy, const TomlEntry& entry) { return assign(policy.kubelet.version, version_of(entry)); },
+              [](const Policy& policy) { return toml_string(policy.kubelet.version); }},
     PolicyKey{"kubelet", "monitor_interval",
               [](Policy& policy, const TomlEntry& entry) {
                   return assign(policy.kubelet.monitor_interval, duration_of(entry, {100ms, 1h}));
-              }},
+              },
+              [](const Policy& policy) { return duration_text(policy.kubelet.monitor_interval); }},
     PolicyKey{"kubelet", "init_grace",
               [](Policy& policy, const TomlEntry& entry) {
                   return assign(policy.kubelet.init_grace, duration_of(entry, {0s, 1h}));
-              }},
+              },
+              [](const Policy& policy) { return duration_text(policy.kubelet.init_grace); }},
     PolicyKey{
         "repair", "mode",
-        [](Policy& policy, const TomlEntry& entry) { return assign(policy.repair.mode, choice_in(entry, all_modes)); }},
+        [](Policy& policy, const TomlEntry& entry) { return assign(policy.repair.mode, choice_in(entry, all_modes)); },
+        [](const Policy& policy) { return toml_string(to_string(policy.repair.mode)); }},
+    PolicyKey{"repair", "strategy",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.repair.strategy, choice_in(entry, all_strategies));
+              },
+              [](const Policy& policy) { return toml_string(to_string(policy.repair.strategy)); }},
     PolicyKey{"repair", "on_damage",
               [](Policy& policy, const TomlEntry& entry) {
                   return assign(policy.repair.on_damage, choice_in(entry, all_on_damage));
-              }},
+              },
+              [](const Policy& policy) { return toml_string(to_string(policy.repair.on_damage)); }},
     PolicyKey{"repair", "settle",
               [](Policy& policy, const TomlEntry& entry) {
                   return assign(policy.repair.settle, duration_of(entry, {0s, 1min}));
-              }},
+              },
+              [](const Policy& policy) { return duration_text(policy.repair.settle); }},
     PolicyKey{"repair", "settle_deadline",
               [](Policy& policy, const TomlEntry& entry) {
                   return assign(policy.repair.settle_deadline, duration_of(entry, {0s, 10min}));
-              }},
+              },
+              [](const Policy& policy) { return duration_text(policy.repair.settle_deadline); }},
+    PolicyKey{"repair", "disruptors",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.repair.disruptors, services_of(entry, MayBeEmpty::yes));
+              },
+              [](const Policy& policy) { return toml_array(policy.repair.disruptors); }},
+    PolicyKey{"limits", "repairs",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.limits.repairs, integer_within(entry, {1, 1000}));
+              },
+              [](const Policy& policy) { return fmt::to_string(policy.limits.repairs); }},
+    PolicyKey{"limits", "per",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.limits.per, duration_of(entry, limit_bounds));
+              },
+              [](const Policy& policy) { return duration_text(policy.limits.per); }},
+    PolicyKey{"limits", "backoff",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.limits.backoff, duration_of(entry, limit_bounds));
+              },
+              [](const Policy& policy) { return duration_text(policy.limits.backoff); }},
+    PolicyKey{"limits", "backoff_max",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.limits.backoff_max, duration_of(entry, limit_bounds));
+              },
+              [](const Policy& policy) { return duration_text(policy.limits.backoff_max); }},
+    PolicyKey{"report", "history_size",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.report.history_size, integer_within(entry, history_bounds));
+              },
+              [](const Policy& policy) { return fmt::to_string(policy.report.history_size); }},
 };
 
 }  // namespace

@@ -5,16 +5,19 @@
 #include "policies/toml_tree.hpp"
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace chainkeeper::policies {
 
-// One key of the policy file: where it stands, and how its value gets into the policy.
+// One key of the policy file: where it stands, how its value gets into the policy, and how it would be written there.
+// The keys of the change windows, of which there can be any number, are in change_window_keys.hpp.
 struct PolicyKey {
     std::string_view section;
     std::string_view name;
     Read<void> (*set)(Policy& policy, const TomlEntry& entry);
+    std::string (*text)(const Policy& policy);
 };
 
 // Every key there is, section by section.

@@ -93,6 +93,11 @@ tl::expected<Profile, std::string> profile_for(Profile::Version version)
     return *std::prev(newer);
 }
 
+bool is_newer_than_known(Profile::Version version)
+{
+    return version > profiles().back().tested_to;
+}
+
 tl::expected<Profile, std::string> profile_named(std::string_view version)
 {
     if (version == "auto")

@@ -19,6 +19,7 @@ struct Profile {
         auto operator<=>(const Version&) const = default;
     };
     Version since;
+    Version tested_to;  // the newest that was seen to make just this
     repair::DesiredState ipv4{repair::Family::ipv4, {}, {}};
     repair::DesiredState ipv6{repair::Family::ipv6, {}, {}};
 
@@ -36,6 +37,9 @@ const std::vector<Profile>& profiles();
 
 // The newest profile that is not newer than `version`; an error for a kubelet older than the oldest one.
 tl::expected<Profile, std::string> profile_for(Profile::Version version);
+
+// No profile was tested with so new a kubelet: it may make something else.
+bool is_newer_than_known(Profile::Version version);
 
 // The profile of a version as text, or the newest for "auto".
 tl::expected<Profile, std::string> profile_named(std::string_view version);

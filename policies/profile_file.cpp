@@ -56,7 +56,7 @@ constexpr std::array base_chains{
     BaseChain{Table::filter, "FORWARD"},     BaseChain{Table::filter, "OUTPUT"},
 };
 
-constexpr std::array root_keys{"since"sv, "chain"sv, "jump"sv};
+constexpr std::array root_keys{"since"sv, "tested_to"sv, "chain"sv, "jump"sv};
 constexpr std::array chain_keys{"families"sv, "table"sv, "name"sv, "rule"sv, "tolerated"sv};
 constexpr std::array jump_keys{"families"sv, "table"sv, "from"sv, "to"sv, "comment"sv};
 
@@ -268,13 +268,32 @@ Read<DesiredState> state_of(const TomlValue& root, const Pass& pass)
     return state;
 }
 
+Read<Profile::Version> version_at(const TomlEntry& entry)
+{
+    return string_of(entry).and_then([&](std::string_view word) {
+        return parse_version(word).map_error([&](const std::string& what) { return Mistake{entry.value.place, what}; });
+    });
+}
+
 Read<Profile::Version> since_of(const TomlValue& root)
 {
-    return required_string(root, "since").and_then([&](std::string_view word) {
-        return parse_version(word).map_error([&](const std::string& what) {
-            return Mistake{root.find("since")->value.place, what};
-        });
-    });
+    const auto* entry = root.find("since");
+    if (entry == nullptr)
+        return mistake(root.place, "'since' is missing here");
+    return version_at(*entry);
+}
+
+// Where a profile does not say, it was tested with the first version that it is for.
+Read<Profile::Version> tested_to_of(const TomlValue& root, Profile::Version since)
+{
+    const auto* entry = root.find("tested_to");
+    if (entry == nullptr)
+        return since;
+    auto tested_to = version_at(*entry);
+    if (tested_to && *tested_to < since)
+        return mistake(entry->value.place,
+                       fmt::format("'tested_to' must not be older than 'since', {}.{}", since.major, since.minor));
+    return tested_to;
 }
 
 Read<Profile> profile_of(const TomlValue& root)
@@ -284,13 +303,16 @@ Read<Profile> profile_of(const TomlValue& root)
     const auto since = since_of(root);
     if (!since)
         return tl::unexpected(since.error());
+    const auto tested_to = tested_to_of(root, *since);
+    if (!tested_to)
+        return tl::unexpected(tested_to.error());
     auto ipv4 = state_of(root, {Family::ipv4, *since});
     if (!ipv4)
         return tl::unexpected(ipv4.error());
     auto ipv6 = state_of(root, {Family::ipv6, *since});
     if (!ipv6)
         return tl::unexpected(ipv6.error());
-    return Profile{*since, std::move(*ipv4), std::move(*ipv6)};
+    return Profile{*since, *tested_to, std::move(*ipv4), std::move(*ipv6)};
 }
 
 }  // namespace

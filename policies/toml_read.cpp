@@ -37,6 +37,36 @@ Read<std::string_view> string_of(const TomlEntry& entry, std::string_view wanted
     return *string;
 }
 
+Read<std::int64_t> integer_of(const TomlEntry& entry, std::string_view wanted)
+{
+    const auto* integer = entry.value.integer();
+    if (integer == nullptr)
+        return wrong_type(entry, wanted);
+    return *integer;
+}
+
+Read<bool> boolean_of(const TomlEntry& entry)
+{
+    const auto* boolean = entry.value.boolean();
+    if (boolean == nullptr)
+        return wrong_type(entry, "true or false");
+    return *boolean;
+}
+
+Read<std::vector<Word>> words_of(const TomlEntry& entry, std::string_view wanted, std::string_view what)
+{
+    if (entry.value.array() == nullptr)
+        return wrong_type(entry, wanted);
+    std::vector<Word> words;
+    words.reserve(entry.value.array()->size());
+    for (const auto& value : *entry.value.array()) {
+        if (value.string() == nullptr)
+            return mistake(value.place, fmt::format("{} must be a string, not {}", what, value.type));
+        words.push_back({*value.string(), value.place});
+    }
+    return words;
+}
+
 Read<std::string_view> required_string(const TomlValue& table, std::string_view key)
 {
     const auto* entry = table.find(key);
@@ -53,20 +83,28 @@ Read<std::optional<std::string_view>> optional_string(const TomlValue& table, st
     return string_of(*entry);
 }
 
-Read<std::vector<const TomlValue*>> tables_of(const TomlValue& table, std::string_view key)
+Read<std::vector<const TomlValue*>> tables_in(const TomlEntry& entry, std::string_view refusal)
 {
+    if (entry.value.array() == nullptr)
+        return mistake(entry.place, std::string{refusal});
     std::vector<const TomlValue*> tables;
-    const auto* entry = table.find(key);
-    if (entry == nullptr)
-        return tables;
-    if (entry->value.array() == nullptr)
-        return wrong_type(*entry, "an array of tables");
-    for (const auto& element : *entry->value.array()) {
+    tables.reserve(entry.value.array()->size());
+    for (const auto& element : *entry.value.array()) {
         if (element.table() == nullptr)
-            return mistake(element.place, fmt::format("'{}' holds tables, not {}", key, element.type));
+            return mistake(element.place, fmt::format("'{}' holds tables, not {}", entry.key, element.type));
         tables.push_back(&element);
     }
     return tables;
+}
+
+Read<std::vector<const TomlValue*>> tables_of(const TomlValue& table, std::string_view key)
+{
+    const auto* entry = table.find(key);
+    if (entry == nullptr)
+        return std::vector<const TomlValue*>{};
+    if (entry->value.array() == nullptr)
+        return wrong_type(*entry, "an array of tables");
+    return tables_in(*entry, "");
 }
 
 Read<std::vector<repair::Family>> families_of(const TomlEntry& entry)

@@ -6,6 +6,7 @@
 #include "repair/family.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 #include <span>
@@ -21,10 +22,23 @@ Read<void> only_known(const TomlValue& table, std::span<const std::string_view> 
 // `wanted` says what the key takes, in words that end "'settle' must be …".
 Read<std::string_view> string_of(const TomlEntry& entry, std::string_view wanted = "a string");
 
+Read<std::int64_t> integer_of(const TomlEntry& entry, std::string_view wanted = "an integer");
+Read<bool> boolean_of(const TomlEntry& entry);
+
+// An element of an array, and where it stands.
+struct Word {
+    std::string_view text;
+    Place place;
+};
+// An array of strings; `wanted` as above, `what` names one of them in words that begin "… must be a string".
+Read<std::vector<Word>> words_of(const TomlEntry& entry, std::string_view wanted, std::string_view what);
+
 Read<std::string_view> required_string(const TomlValue& table, std::string_view key);
 Read<std::optional<std::string_view>> optional_string(const TomlValue& table, std::string_view key);
 
-// The tables that are written as [[key]]; none when there is no such key.
+// The tables of an entry that is written as [[key]]; `refusal` is what is said of anything that is no array.
+Read<std::vector<const TomlValue*>> tables_in(const TomlEntry& entry, std::string_view refusal);
+// The same of the entry with that key; none when there is no such key.
 Read<std::vector<const TomlValue*>> tables_of(const TomlValue& table, std::string_view key);
 
 // ["ipv4", "ipv6"]: at least one, none of them twice.

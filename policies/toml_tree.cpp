@@ -83,6 +83,10 @@ TomlValue tree_of(const toml::node& node)
     TomlValue value{place_of(node.source()), type_name(node.type()), {}};
     if (const auto* string = node.as_string())
         value.content = string->get();
+    else if (const auto* integer = node.as_integer())
+        value.content = integer->get();
+    else if (const auto* boolean = node.as_boolean())
+        value.content = boolean->get();
     else if (const auto* array = node.as_array())
         value.content = values_of(*array);
     else if (const auto* table = node.as_table())
@@ -133,6 +137,16 @@ std::string to_string(std::string_view file, const Mistake& mistake)
 const std::string* TomlValue::string() const
 {
     return std::get_if<std::string>(&content);
+}
+
+const std::int64_t* TomlValue::integer() const
+{
+    return std::get_if<std::int64_t>(&content);
+}
+
+const bool* TomlValue::boolean() const
+{
+    return std::get_if<bool>(&content);
 }
 
 const TomlValue::Array* TomlValue::array() const

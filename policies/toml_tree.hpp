@@ -35,17 +35,19 @@ std::string to_string(std::string_view file, const Mistake& mistake);
 struct TomlEntry;
 using TomlTable = std::vector<TomlEntry>;
 
-// What a TOML text says, and where it says so. Numbers, booleans and dates have no content: nothing here is written
-// as one of these, and `type` is all that an error has to say of them.
+// What a TOML text says, and where it says so. Floating-point numbers and dates have no content: nothing here is
+// written as one of these, and `type` is all that an error has to say of them.
 struct TomlValue {
     using Array = std::vector<TomlValue>;
 
     Place place;
     std::string_view type;  // "a string", "an integer", "a table", …
-    std::variant<std::monostate, std::string, Array, TomlTable> content;
+    std::variant<std::monostate, std::string, std::int64_t, bool, Array, TomlTable> content;
 
     // Nothing where the value is of another type.
     [[nodiscard]] const std::string* string() const;
+    [[nodiscard]] const std::int64_t* integer() const;
+    [[nodiscard]] const bool* boolean() const;
     [[nodiscard]] const Array* array() const;
     [[nodiscard]] const TomlTable* table() const;
     // The entry of a table.

@@ -95,6 +95,11 @@ bool Diagnosis::mangle_canary_missing() const
                                [](const Finding& finding) { return is_missing(finding) && is_mangle_canary(finding); });
 }
 
+bool Diagnosis::mangle_canary_whole() const
+{
+    return std::ranges::none_of(findings, is_mangle_canary);
+}
+
 bool Diagnosis::anything_missing() const
 {
     return std::ranges::any_of(findings, is_missing);

@@ -66,6 +66,8 @@ struct Diagnosis {
 
     [[nodiscard]] bool healthy() const { return findings.empty(); }
     [[nodiscard]] bool mangle_canary_missing() const;
+    // The mangle canary is there and holds no rule, as kubelet made it.
+    [[nodiscard]] bool mangle_canary_whole() const;
     [[nodiscard]] bool anything_missing() const;
     [[nodiscard]] bool damaged() const;
 };

@@ -14,6 +14,7 @@ struct StepName {
     std::string_view operator()(const AddRule&) const { return "add_rule"; }
     std::string_view operator()(const InsertJump&) const { return "insert_jump"; }
     std::string_view operator()(const DeleteRule&) const { return "delete_rule"; }
+    std::string_view operator()(const DeleteChain&) const { return "delete_chain"; }
 };
 
 struct RuleOf {
@@ -23,6 +24,7 @@ struct RuleOf {
     const Rule* operator()(const AddRule& step) const { return &step.rule; }
     const Rule* operator()(const InsertJump& step) const { return &step.rule; }
     const Rule* operator()(const DeleteRule& step) const { return &step.rule; }
+    const Rule* operator()(const DeleteChain&) const { return nullptr; }
 };
 
 nlohmann::json step_json(Family family, const Step& step)

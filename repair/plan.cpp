@@ -116,6 +116,7 @@ struct ChainOf {
     std::string_view operator()(const AddRule& step) const { return step.chain; }
     std::string_view operator()(const InsertJump& step) const { return step.base_chain; }
     std::string_view operator()(const DeleteRule& step) const { return step.chain; }
+    std::string_view operator()(const DeleteChain& step) const { return step.chain; }
 };
 
 struct StepText {
@@ -146,6 +147,10 @@ struct StepText {
     {
         return fmt::format("delete from {} {}: {}", to_string(step.table), step.chain, to_string(family, step.rule));
     }
+    std::string operator()(const DeleteChain& step) const
+    {
+        return fmt::format("delete chain {} {}", to_string(step.table), step.chain);
+    }
 };
 
 // What a step leaves to be found again if it did not take.
@@ -169,11 +174,36 @@ struct StillWrong {
         return finding.kind == FindingKind::chain_damaged && finding.position &&
                finding.position->handle == step.position.handle;
     }
+    bool operator()(const DeleteChain&) const { return false; }  // is found where it did take: see is_done
 };
 
-bool is_undone(const Step& step, const Finding& finding)
+bool is_about(const Step& step, const Finding& finding)
 {
-    return table_of(step) == finding.table && chain_of(step) == finding.chain && std::visit(StillWrong{finding}, step);
+    return table_of(step) == finding.table && chain_of(step) == finding.chain;
+}
+
+bool is_done(const Step& step, const Diagnosis& after)
+{
+    if (std::holds_alternative<DeleteChain>(step))
+        return std::ranges::any_of(after.findings, [&](const Finding& finding) {
+            return is_about(step, finding) && finding.kind == FindingKind::chain_missing;
+        });
+    return std::ranges::none_of(after.findings, [&](const Finding& finding) {
+        return is_about(step, finding) && std::visit(StillWrong{finding}, step);
+    });
+}
+
+bool is_mangle_canary_chain(const DesiredChain& chain)
+{
+    return chain.table == Table::mangle && chain.is_canary();
+}
+
+Plan nudge_plan(const DesiredState& desired, const Diagnosis& diagnosis)
+{
+    Plan plan{.family = diagnosis.family, .generation = diagnosis.generation, .steps = {}};
+    if (diagnosis.mangle_canary_whole() && std::ranges::any_of(desired.chains, is_mangle_canary_chain))
+        plan.steps.emplace_back(DeleteChain{Table::mangle, std::string{kubelet_canary}});
+    return plan;
 }
 
 }  // namespace
@@ -195,14 +225,14 @@ std::string describe(Family family, const Step& step)
 
 Plan make_plan(const DesiredState& desired, const Diagnosis& diagnosis, Scope scope)
 {
+    if (scope.nudge)
+        return nudge_plan(desired, diagnosis);
     return Drafting{desired, diagnosis, scope}.draft();
 }
 
 bool fulfilled(const Plan& plan, const Diagnosis& after)
 {
-    return std::ranges::none_of(plan.steps, [&](const Step& step) {
-        return std::ranges::any_of(after.findings, [&](const Finding& finding) { return is_undone(step, finding); });
-    });
+    return std::ranges::all_of(plan.steps, [&](const Step& step) { return is_done(step, after); });
 }
 
 }  // namespace chainkeeper::repair

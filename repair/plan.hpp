@@ -54,7 +54,15 @@ struct DeleteRule {
     bool operator==(const DeleteRule&) const = default;
 };
 
-using Step = std::variant<CreateTable, CreateBaseChain, CreateChain, AddRule, InsertJump, DeleteRule>;
+// Only ever of the empty canary in mangle: the nudge. The kernel refuses to delete a chain that holds a rule, or that
+// one jumps to.
+struct DeleteChain {
+    Table table;
+    std::string chain;
+    bool operator==(const DeleteChain&) const = default;
+};
+
+using Step = std::variant<CreateTable, CreateBaseChain, CreateChain, AddRule, InsertJump, DeleteRule, DeleteChain>;
 
 // The table that a step writes to, and the chain ("" for CreateTable).
 Table table_of(const Step& step);
@@ -68,11 +76,15 @@ struct Scope {
     // when kubelet is not going to rebuild its chains itself.
     bool canaries = false;
     bool rewrite_damage = false;  // delete the rules of chain_damaged
+    // Instead of all that: delete the mangle canary, and nothing else. A Monitor that watches it then puts everything
+    // back, whatever its kubelet makes.
+    bool nudge = false;
     bool operator==(const Scope&) const = default;
 };
 
 // One transaction of one family, made from the generation that it names. The steps are in an order that the kernel can
-// carry out; the mangle canary is the last chain created.
+// carry out; the mangle canary is the last chain created. A nudge is one step, or none where there is no empty mangle
+// canary to delete.
 struct Plan {
     Family family;
     std::uint32_t generation = 0;
@@ -83,7 +95,7 @@ struct Plan {
 
 Plan make_plan(const DesiredState& desired, const Diagnosis& diagnosis, Scope scope);
 
-// Everything that `plan` was to mend is mended in `after`.
+// Everything that `plan` was to mend is mended in `after`; after a nudge, the mangle canary is gone.
 bool fulfilled(const Plan& plan, const Diagnosis& after);
 
 }  // namespace chainkeeper::repair

@@ -39,6 +39,7 @@ public:
         edits_.push_back({.chain = step.chain, .number = step.position.number, .shift = -1});
         return fmt::format("-D {} {}\n", step.chain, to_string(family_, step.rule));
     }
+    std::string operator()(const DeleteChain& step) { return fmt::format("-X {}\n", step.chain); }
 
 private:
     struct Edit {

@@ -113,10 +113,7 @@ private:
 
     void write_chain(Table table, const std::string& name, const BaseChainForm* form)
     {
-        const auto chain =
-            allocated<nftnl_chain>(nftnl_chain_alloc(), [](const nftnl_chain* freed) { nftnl_chain_free(freed); });
-        nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, to_string(table).data());
-        nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name.c_str());
+        const auto chain = new_chain(table, name);
         if (form != nullptr) {
             nftnl_chain_set_u32(chain.get(), NFTNL_CHAIN_HOOKNUM, form->hook);
             nftnl_chain_set_s32(chain.get(), NFTNL_CHAIN_PRIO, form->priority);
@@ -145,6 +142,16 @@ private:
         keep(header);
     }
 
+    // Without NLM_F_NONREC the kernel deletes the chain's rules with it (net/netfilter/nf_tables_api.c,
+    // nf_tables_delchain).
+    void write_step(const DeleteChain& step)
+    {
+        const auto chain = new_chain(step.table, step.chain);
+        auto* const header = start(NFT_MSG_DELCHAIN, NLM_F_NONREC);
+        nftnl_chain_nlmsg_build_payload(header, chain.get());
+        keep(header);
+    }
+
     // Without NLM_F_APPEND a rule goes before the one at its position, or to the front where it has none.
     void write_rule(const AddRule& step, unsigned flags)
     {
@@ -155,6 +162,15 @@ private:
         auto* const header = start(NFT_MSG_NEWRULE, flags);
         nftnl_rule_nlmsg_build_payload(header, rule.get());
         keep(header);
+    }
+
+    static std::unique_ptr<nftnl_chain, void (*)(const nftnl_chain*)> new_chain(Table table, const std::string& name)
+    {
+        auto chain =
+            allocated<nftnl_chain>(nftnl_chain_alloc(), [](const nftnl_chain* freed) { nftnl_chain_free(freed); });
+        nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, to_string(table).data());
+        nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name.c_str());
+        return chain;
     }
 
     static std::unique_ptr<nftnl_rule, void (*)(const nftnl_rule*)> new_rule(Table table, const std::string& chain)

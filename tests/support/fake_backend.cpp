@@ -50,6 +50,13 @@ struct StepWriter {
     {
         return ruleset.delete_rule(family, step.table, step.chain, step.position.handle);
     }
+    int operator()(const DeleteChain& step) const
+    {
+        const auto* const chain = ruleset.find(family, step.table, step.chain);
+        if (chain != nullptr && !chain->rules.empty())
+            return EBUSY;
+        return ruleset.delete_chain(family, step.table, step.chain);
+    }
 };
 
 Outcome refusal(const Plan& plan, const Step& step, int error_number)

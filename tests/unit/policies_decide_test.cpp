@@ -91,6 +91,11 @@ constexpr std::array arrangements{
     Arrangement{Row::damaged, Action::report, [](Case& each) { each.found({firewall(FindingKind::chain_damaged)}); }},
     Arrangement{Row::assist, Action::repair, [](Case& each) { each.found({mangle_canary_missing()}); }},
     Arrangement{Row::partial_flush, Action::repair, [](Case& each) { each.found({firewall_missing()}); }},
+    Arrangement{Row::nudge, Action::repair,
+                [](Case& each) {
+                    each.found({firewall_missing()});
+                    each.policy.repair.strategy = Strategy::nudge;
+                }},
     Arrangement{Row::no_monitor, Action::repair, [](Case& each) { each.situation.monitor = Monitor::dead; }},
     Arrangement{Row::monitor_silent, Action::repair,
                 [](Case& each) {
@@ -105,6 +110,7 @@ constexpr std::array contradictions{
     std::pair{Row::healthy, Row::assist},        std::pair{Row::damaged, Row::assist},
     std::pair{Row::assist, Row::partial_flush},  std::pair{Row::assist, Row::no_monitor},
     std::pair{Row::assist, Row::monitor_silent}, std::pair{Row::partial_flush, Row::no_monitor},
+    std::pair{Row::partial_flush, Row::nudge},   std::pair{Row::nudge, Row::no_monitor},
 };
 
 bool contradict(Row one, Row other)
@@ -131,6 +137,7 @@ TEST_CASE("every row decides when it is the only one that matches")
         arrangement.arrange(each);
         CAPTURE(to_string(arrangement.row));
         CHECK(to_string(each.decided().row) == to_string(arrangement.row));
+        CHECK(each.decided().scope.nudge == (arrangement.row == Row::nudge));
         CHECK(to_string(each.decided().action) == to_string(arrangement.action));
     }
 }
@@ -258,12 +265,44 @@ TEST_CASE("a disruptor is waited for until the settle deadline")
     CHECK(to_string(each.decided()) == "repair: partial_flush");
 }
 
-TEST_CASE("a disruptor that has changed nothing yet is waited for without an end")
+TEST_CASE("a disruptor that has changed nothing yet is waited for until the settle deadline of its job")
+{
+    auto each = partial_flush();
+    each.situation.units->disruptor_with_job = "iptables.service";
+    each.situation.units->disruptor_since = now - 10s + tick;
+    CHECK(to_string(each.decided()) == "wait: disruptor_running");
+    CHECK(each.decided().look_again == now + tick);
+    each.situation.units->disruptor_since = now - 10s;
+    CHECK(to_string(each.decided()) == "repair: partial_flush");
+}
+
+TEST_CASE("a disruptor that has changed something is waited for from then on, however old its job is")
+{
+    auto each = last_generation_at(now - 10s + tick, now - 5s);
+    each.situation.units->disruptor_with_job = "iptables.service";
+    each.situation.units->disruptor_since = now - 1h;
+    CHECK(to_string(each.decided()) == "wait: disruptor_running");
+    CHECK(each.decided().look_again == now + tick);
+    each.situation.first_generation = now - 10s;
+    each.situation.units->disruptor_since = now;
+    CHECK(to_string(each.decided()) == "repair: partial_flush");
+}
+
+TEST_CASE("a job that nobody knows the beginning of, and that has changed nothing, is waited for without an end")
 {
     auto each = partial_flush();
     each.situation.units->disruptor_with_job = "iptables.service";
     CHECK(to_string(each.decided()) == "wait: disruptor_running");
     CHECK(each.decided().look_again == std::nullopt);
+}
+
+TEST_CASE("a kubelet that need not be active is not waited for")
+{
+    auto each = partial_flush();
+    each.situation.units->kubelet_active = false;
+    CHECK(to_string(each.decided()) == "wait: kubelet_inactive");
+    each.policy.kubelet.require_active = false;
+    CHECK(to_string(each.decided()) == "repair: partial_flush");
 }
 
 TEST_CASE("the standoff ends when it says")
@@ -346,6 +385,63 @@ TEST_CASE("with the mangle canary in place kubelet notices nothing, and everythi
     }
 }
 
+TEST_CASE("a nudge deletes the canary, and is looked after when kubelet's time is over")
+{
+    auto each = partial_flush();
+    each.policy.repair.strategy = Strategy::nudge;
+    each.policy.repair.on_damage = OnDamage::rewrite;
+    CHECK(each.decided() == Decision{Row::nudge, Action::repair, {.nudge = true}, now + 75s});
+    each.situation.monitor_patience = 20s;
+    CHECK(each.decided().look_again == now + 20s);
+    CHECK(to_string(each.decided()) == "repair: nudge");
+    each.situation.write_free = true;
+    CHECK(each.decided() == Decision{Row::nudge, Action::would_repair, {.nudge = true}, std::nullopt});
+}
+
+TEST_CASE("only a Monitor that is known to watch is nudged")
+{
+    auto each = partial_flush();
+    each.policy.repair.strategy = Strategy::nudge;
+    each.situation.monitor = Monitor::unknown;
+    CHECK(each.decided() == Decision{Row::partial_flush, Action::repair, {.canaries = true}, std::nullopt});
+    each.situation.monitor = Monitor::dead;
+    CHECK(each.decided() == Decision{Row::no_monitor, Action::repair, {.canaries = true}, std::nullopt});
+}
+
+TEST_CASE("a canary that is gone has nudged already")
+{
+    auto each = full_flush();
+    each.policy.repair.strategy = Strategy::nudge;
+    each.situation.monitor_deadline = now + tick;
+    CHECK(to_string(each.decided()) == "repair: assist");
+    each.situation.monitor_deadline = now;
+    CHECK(to_string(each.decided()) == "repair: monitor_silent");
+}
+
+TEST_CASE("a canary that holds somebody's rule is not deleted: what is missing is rebuilt")
+{
+    for (const auto kind : {FindingKind::foreign_rule, FindingKind::chain_damaged, FindingKind::native_copy}) {
+        auto each = partial_flush();
+        each.policy.repair.strategy = Strategy::nudge;
+        each.found({firewall_missing(), finding(kind, Table::mangle, "KUBE-KUBELET-CANARY")});
+        CHECK(to_string(each.decided()) == "repair: partial_flush");
+        each.found({firewall_missing(), finding(kind, Table::nat, "KUBE-KUBELET-CANARY")});
+        CHECK(to_string(each.decided()) == "repair: nudge");
+    }
+}
+
+TEST_CASE("no nudge takes damage away, so that is rewritten")
+{
+    auto each = partial_flush();
+    each.policy.repair.strategy = Strategy::nudge;
+    each.policy.repair.on_damage = OnDamage::rewrite;
+    each.found({firewall(FindingKind::chain_damaged)});
+    CHECK(each.decided() ==
+          Decision{Row::partial_flush, Action::repair, {.canaries = true, .rewrite_damage = true}, std::nullopt});
+    each.found({firewall_missing(), firewall(FindingKind::chain_damaged)});
+    CHECK(to_string(each.decided()) == "repair: nudge");
+}
+
 TEST_CASE("a deadline that has passed is of no interest while the mangle canary is in place")
 {
     auto each = partial_flush();
@@ -372,6 +468,8 @@ TEST_CASE("a dry run decides as a real one, and would repair")
         auto expected = real.decided();
         if (expected.action == Action::repair)
             expected.action = Action::would_repair;
+        if (expected.row == Row::nudge)
+            expected.look_again.reset();  // the canary is still there
 
         auto by_policy = real;
         by_policy.policy.repair.mode = Mode::dry_run;
@@ -383,7 +481,7 @@ TEST_CASE("a dry run decides as a real one, and would repair")
     }
 }
 
-TEST_CASE("every repair rewrites damage where the policy says so, and nothing else does")
+TEST_CASE("every repair but a nudge rewrites damage where the policy says so, and nothing else does")
 {
     for (const auto& arrangement : arrangements) {
         auto each = partial_flush();
@@ -392,7 +490,7 @@ TEST_CASE("every repair rewrites damage where the policy says so, and nothing el
         CHECK_FALSE(each.decided().scope.rewrite_damage);
         each.policy.repair.on_damage = OnDamage::rewrite;
         const auto decision = each.decided();
-        CHECK(decision.scope.rewrite_damage == (decision.action == Action::repair));
+        CHECK(decision.scope.rewrite_damage == (decision.action == Action::repair && decision.row != Row::nudge));
     }
 }
 

@@ -85,6 +85,63 @@ TEST_CASE("every key changes its member and no other")
     CHECK(accepted("[repair]\nsettle_deadline = \"1m\"") == expected);
 }
 
+TEST_CASE("every key about units, limits and reports changes its member and no other")
+{
+    Policy expected;
+    expected.kubelet.units = {"microk8s"};
+    CHECK(accepted("[kubelet]\nunits = [\"microk8s\"]") == expected);
+    expected = {};
+    expected.kubelet.require_active = false;
+    CHECK(accepted("[kubelet]\nrequire_active = false") == expected);
+    expected = {};
+    expected.repair.strategy = Strategy::nudge;
+    CHECK(accepted("[repair]\nstrategy = \"nudge\"") == expected);
+    expected = {};
+    expected.repair.disruptors = {};
+    CHECK(accepted("[repair]\ndisruptors = []") == expected);
+    expected = {};
+    expected.limits.repairs = 3;
+    CHECK(accepted("[limits]\nrepairs = 3") == expected);
+    expected = {};
+    expected.limits.per = 1h;
+    CHECK(accepted("[limits]\nper = \"1h\"") == expected);
+    expected = {};
+    expected.limits.backoff = 2min;
+    CHECK(accepted("[limits]\nbackoff = \"2m\"") == expected);
+    expected = {};
+    expected.limits.backoff_max = 2h;
+    CHECK(accepted("[limits]\nbackoff_max = \"2h\"") == expected);
+    expected = {};
+    expected.report.history_size = 65536;
+    CHECK(accepted("[report]\nhistory_size = 65_536") == expected);
+    CHECK(accepted("[report]\nhistory_size = 0x10000") == expected);
+}
+
+TEST_CASE("the text of every key is read as the same value")
+{
+    Policy policy;
+    policy.guard = {.families = {Family::ipv6}, .backend = BackendChoice::nft};
+    policy.kubelet = {.units = {R"(a\x2db@c:d)", "e"},
+                      .require_active = false,
+                      .version = "v1.25.3",
+                      .monitor_interval = 90s,
+                      .init_grace = 1s};
+    policy.repair = {.mode = Mode::dry_run,
+                     .strategy = Strategy::nudge,
+                     .on_damage = OnDamage::rewrite,
+                     .settle = 1ms,
+                     .settle_deadline = 2s,
+                     .disruptors = {}};
+    policy.limits = {.repairs = 1, .per = 1s, .backoff = 2s, .backoff_max = 3s};
+    policy.report = {.history_size = 100'000};
+    for (const auto& whole : {Policy{}, policy}) {
+        std::string text;
+        for (const auto& key : policy_keys())
+            text += fmt::format("{}.{} = {}\n", key.section, key.name, key.text(whole));
+        CHECK(accepted(text) == whole);
+    }
+}
+
 TEST_CASE("what TOML offers for the same is accepted")
 {
     CHECK(accepted("repair.mode = \"off\"").repair.mode == Mode::off);
@@ -94,12 +151,16 @@ TEST_CASE("what TOML offers for the same is accepted")
 
 TEST_CASE("the keys can be asked for")
 {
-    CHECK(policy_sections() == std::vector<std::string_view>{"guard", "kubelet", "repair"});
+    CHECK(policy_sections() == std::vector<std::string_view>{"guard", "kubelet", "repair", "limits", "report"});
     CHECK(policy_keys_of("guard") == std::vector<std::string_view>{"families", "backend"});
-    CHECK(policy_keys_of("kubelet") == std::vector<std::string_view>{"version", "monitor_interval", "init_grace"});
-    CHECK(policy_keys_of("repair") == std::vector<std::string_view>{"mode", "on_damage", "settle", "settle_deadline"});
-    CHECK(policy_keys_of("limits").empty());
-    CHECK(policy_keys().size() == 9);
+    CHECK(policy_keys_of("kubelet") ==
+          std::vector<std::string_view>{"units", "require_active", "version", "monitor_interval", "init_grace"});
+    CHECK(policy_keys_of("repair") ==
+          std::vector<std::string_view>{"mode", "strategy", "on_damage", "settle", "settle_deadline", "disruptors"});
+    CHECK(policy_keys_of("limits") == std::vector<std::string_view>{"repairs", "per", "backoff", "backoff_max"});
+    CHECK(policy_keys_of("report") == std::vector<std::string_view>{"history_size"});
+    CHECK(policy_keys_of("change_window").empty());
+    CHECK(policy_keys().size() == 18);
 }
 
 TEST_CASE("the words of the policy are the names of its values")
@@ -111,6 +172,8 @@ TEST_CASE("the words of the policy are the names of its values")
     for (const auto on_damage : all_on_damage)
         CHECK(accepted(fmt::format("[repair]\non_damage = \"{}\"", to_string(on_damage))).repair.on_damage ==
               on_damage);
+    for (const auto strategy : all_strategies)
+        CHECK(accepted(fmt::format("[repair]\nstrategy = \"{}\"", to_string(strategy))).repair.strategy == strategy);
 }
 
 TEST_CASE("an unknown key, section or word is refused with the nearest known one")
@@ -118,14 +181,16 @@ TEST_CASE("an unknown key, section or word is refused with the nearest known one
     check_refused({
         {"[repair]\nsetle = \"1s\"", "2:1: unknown key 'setle' in [repair]; did you mean 'settle'?"},
         {"[repair]\n  Mode = \"off\"", "2:3: unknown key 'Mode' in [repair]; did you mean 'mode'?"},
-        {"[repair]\nstrategy = \"nudge\"",
-         "2:1: unknown key 'strategy' in [repair]; known: mode, on_damage, settle, settle_deadline"},
+        {"[repair]\ntransport = \"iptables-restore\"", "2:1: unknown key 'transport' in [repair]; known: mode, "
+                                                       "strategy, on_damage, settle, settle_deadline, disruptors"},
+        {"[repair]\nstrategy = \"nudged\"", "2:12: unknown word 'nudged'; did you mean 'nudge'?"},
         {"[guard]\nfamily = [\"ipv4\"]", "2:1: unknown key 'family' in [guard]; did you mean 'families'?"},
         {"[guard]\nsettle = \"1s\"", "2:1: 'settle' belongs in [repair], not in [guard]"},
         {"mode = \"off\"", "1:1: 'mode' belongs in a section: write it under [repair]"},
-        {"colour = \"off\"", "1:1: unknown key 'colour' outside of a section; known: guard, kubelet, repair"},
+        {"colour = \"off\"", "1:1: unknown key 'colour' outside of a section; known: guard, kubelet, repair, limits, "
+                             "report, change_window"},
         {"\n[repiar]", "2:2: unknown section 'repiar'; did you mean 'repair'?"},
-        {"[logging]", "1:2: unknown section 'logging'; known: guard, kubelet, repair"},
+        {"[logging]", "1:2: unknown section 'logging'; known: guard, kubelet, repair, limits, report, change_window"},
         {"[repair]\nmode = \"dryrun\"", "2:8: unknown word 'dryrun'; did you mean 'dry-run'?"},
         {"[repair]\nmode = \"observe\"", "2:8: unknown word 'observe'; known: repair, dry-run, off"},
         {"[repair]\nmode = \"\"", "2:8: unknown word ''; known: repair, dry-run, off"},
@@ -246,6 +311,101 @@ TEST_CASE("a duration out of all proportion is refused")
     CHECK(accepted("[kubelet]\nmonitor_interval = \"100ms\"").kubelet.monitor_interval == 100ms);
     CHECK(accepted("[kubelet]\nmonitor_interval = \"1h\"\ninit_grace = \"1h\"").kubelet.init_grace == 1h);
     CHECK(accepted("[repair]\nsettle = \"1m\"\nsettle_deadline = \"10m\"").repair.settle_deadline == 10min);
+}
+
+TEST_CASE("a number or a boolean is one, and in its bounds")
+{
+    check_refused({
+        {"[kubelet]\nrequire_active = \"yes\"", "2:18: 'require_active' must be true or false, not a string"},
+        {"[kubelet]\nrequire_active = 1", "2:18: 'require_active' must be true or false, not an integer"},
+        {"[limits]\nrepairs = \"10\"", "2:11: 'repairs' must be an integer from 1 to 1000, not a string"},
+        {"[limits]\nrepairs = 10.0", "2:11: 'repairs' must be an integer from 1 to 1000, not a floating-point number"},
+        {"[limits]\nrepairs = 0", "2:11: 'repairs' must be an integer from 1 to 1000, not 0"},
+        {"[limits]\nrepairs = -1", "2:11: 'repairs' must be an integer from 1 to 1000, not -1"},
+        {"[limits]\nrepairs = 1001", "2:11: 'repairs' must be an integer from 1 to 1000, not 1001"},
+        {"[limits]\nrepairs = 4294967297", "2:11: 'repairs' must be an integer from 1 to 1000, not 4294967297"},
+        {"[report]\nhistory_size = \"1MiB\"",
+         "2:16: 'history_size' must be an integer from 65536 to 67108864, not a string"},
+        {"[report]\nhistory_size = 65535", "2:16: 'history_size' must be an integer from 65536 to 67108864, not 65535"},
+        {"[report]\nhistory_size = 67108865",
+         "2:16: 'history_size' must be an integer from 65536 to 67108864, not 67108865"},
+        {"[report]\nhistory_size = -9223372036854775808",
+         "2:16: 'history_size' must be an integer from 65536 to 67108864, not -9223372036854775808"},
+        {"[limits]\nper = \"99ms\"", "2:7: 'per' must be from 100ms to 24h, not 99ms"},
+        {"[limits]\nbackoff = \"0s\"", "2:11: 'backoff' must be from 100ms to 24h, not 0s"},
+        {"[limits]\nbackoff_max = \"25h\"", "2:15: 'backoff_max' must be from 100ms to 24h, not 25h"},
+    });
+    CHECK(refusal("[limits]\nrepairs = 9223372036854775808").starts_with("p.toml:2:"));
+    CHECK(accepted("[limits]\nrepairs = 1").limits.repairs == 1);
+    CHECK(accepted("[limits]\nrepairs = 1000").limits.repairs == 1000);
+    CHECK(accepted("[report]\nhistory_size = 67108864").report.history_size == 67108864);
+    CHECK(accepted("[limits]\nper = \"100ms\"").limits.per == 100ms);
+    CHECK(accepted("[limits]\nbackoff = \"24h\"\nbackoff_max = \"24h\"").limits.backoff == 24h);
+}
+
+TEST_CASE("units are services, with the suffix or without")
+{
+    CHECK(accepted("[kubelet]\nunits = [\"kubelet.service\", \"k3s\"]").kubelet.units ==
+          std::vector<std::string>{"kubelet", "k3s"});
+    CHECK(accepted("[repair]\ndisruptors = [\"a@b.service\", 'my\\x2dfirewall', \"ABC:09_.-\"]").repair.disruptors ==
+          std::vector<std::string>{"a@b", R"(my\x2dfirewall)", "ABC:09_.-"});
+    const auto longest = std::string(247, 'a');
+    CHECK(accepted(fmt::format("[kubelet]\nunits = [\"{}.service\"]", longest)).kubelet.units ==
+          std::vector<std::string>{longest});
+}
+
+TEST_CASE("what is no service, or stands there twice, is refused")
+{
+    const auto too_long = std::string(248, 'a');
+    const std::string characters = R"(: these have letters, digits and :-_.\@ only)";
+    check_refused({
+        {"[kubelet]\nunits = []", "2:9: 'units' is empty: name at least one unit"},
+        {"[kubelet]\nunits = \"kubelet\"",
+         R"(2:9: 'units' must be an array of names, such as ["iptables", "ufw"], not a string)"},
+        {"[kubelet]\nunits = [\"kubelet\", 1]", "2:21: the name of a unit must be a string, not an integer"},
+        {"[kubelet]\nunits = [\"\"]",
+         R"(2:10: a unit's name is missing here: write the name of a service, such as "iptables")"},
+        {"[repair]\ndisruptors = [\".service\"]",
+         R"(2:15: a unit's name is missing here: write the name of a service, such as "iptables")"},
+        {"[kubelet]\nunits = [\"a\", \"b\", \"a\"]", "2:20: 'a' stands here twice"},
+        {"[kubelet]\nunits = [\"a\", \"a.service\"]", "2:15: 'a.service' stands here twice"},
+        {"[kubelet]\nunits = [\"a b\"]", "2:10: 'a b' is not the name of a unit" + characters},
+        {"[kubelet]\nunits = [\"../a\"]", "2:10: '../a' is not the name of a unit" + characters},
+        {"[kubelet]\nunits = [\"a*\"]", "2:10: 'a*' is not the name of a unit" + characters},
+        {"[kubelet]\nunits = [\"a\\u0000b\"]", "2:10: 'a?b' is not the name of a unit" + characters},
+        {"[kubelet]\nunits = [\"k\\u00fcbelet\"]", "2:10: 'kübelet' is not the name of a unit" + characters},
+        {"[repair]\ndisruptors = [\"ufw.timer\"]", "2:15: 'ufw.timer' is not a service"},
+        {"[repair]\ndisruptors = [\"network.target\"]", "2:15: 'network.target' is not a service"},
+        {"[repair]\ndisruptors = [\"firewall@\"]",
+         R"(2:15: 'firewall@' is no service that can run: write template and instance, such as "kubelet@one")"},
+        {"[repair]\ndisruptors = [\"@one.service\"]",
+         R"(2:15: '@one' is no service that can run: write template and instance, such as "kubelet@one")"},
+        {fmt::format("[kubelet]\nunits = [\"{}\"]", too_long),
+         fmt::format("2:10: '{}…' is longer than the name of a unit can be", too_long.substr(0, 64))},
+    });
+}
+
+TEST_CASE("there can be many units, but not any number")
+{
+    std::vector<std::string> names;
+    names.reserve(65);
+    for (int number = 0; number < 64; ++number)
+        names.push_back(fmt::format(R"("u{}")", number));
+    CHECK(accepted(fmt::format("[repair]\ndisruptors = [{}]", fmt::join(names, ", "))).repair.disruptors.size() == 64);
+    names.emplace_back(R"("one-more")");
+    check_refused({{fmt::format("[repair]\ndisruptors = [{}]", fmt::join(names, ", ")),
+                    "2:14: 'disruptors' names 65 units; 64 are the most"}});
+}
+
+TEST_CASE("the longest backoff is not shorter than the first")
+{
+    check_refused({
+        {"[limits]\nbackoff = \"2h\"", "2:1: 'backoff_max' (1h) must not be shorter than 'backoff' (2h)"},
+        {"[limits]\nbackoff_max = \"30s\"", "2:1: 'backoff_max' (30s) must not be shorter than 'backoff' (1m)"},
+        {"[limits]\nbackoff_max = \"1s\"\nbackoff = \"2s\"",
+         "3:1: 'backoff_max' (1s) must not be shorter than 'backoff' (2s)"},
+    });
+    CHECK(accepted("[limits]\nbackoff = \"1h\"").limits.backoff == 1h);
 }
 
 TEST_CASE("the settle deadline is not shorter than what it is the deadline of")

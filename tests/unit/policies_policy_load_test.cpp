@@ -180,6 +180,44 @@ TEST_CASE("a drop-in directory that is a file is an error")
     CHECK(load_refusal(directory.policy()) == file.string() + ": cannot be read: Not a directory");
 }
 
+TEST_CASE("change windows of a later file take the place of all before them")
+{
+    const auto window = [](std::string_view start) {
+        return fmt::format("[[change_window]]\nweekdays = [\"Mon\"]\nstart = \"{}\"\nduration = \"1h\"\n", start);
+    };
+    const Directory directory;
+    static_cast<void>(directory.write("p.toml", window("01:00") + window("02:00")));
+    CHECK(loaded(directory.policy()).change_windows.size() == 2);
+    static_cast<void>(directory.write("p.toml.d/10-a.toml", "[repair]\nmode = \"off\"\n"));
+    CHECK(loaded(directory.policy()).change_windows.size() == 2);
+    static_cast<void>(directory.write("p.toml.d/20-b.toml", window("03:00")));
+    REQUIRE(loaded(directory.policy()).change_windows.size() == 1);
+    CHECK(loaded(directory.policy()).change_windows[0].start == 3h);
+    static_cast<void>(directory.write("p.toml.d/30-c.toml", "change_window = []\n"));
+    CHECK(loaded(directory.policy()).change_windows.empty());
+}
+
+TEST_CASE("of every key it is known where it was written last")
+{
+    const Directory directory;
+    const auto main_file = directory.write("p.toml", "[repair]\nmode = \"off\"\nsettle = \"1s\"\n");
+    const auto drop_in = directory.write("p.toml.d/10-a.toml", "\n[repair]\n  mode = \"repair\"\n[[change_window]]\n"
+                                                               "weekdays = [\"Mon\"]\nstart = \"01:00\"\n"
+                                                               "duration = \"1h\"\n");
+    const auto policy = load_sourced_policy(directory.policy());
+    REQUIRE(policy);
+    const auto place = [&](std::string_view section, std::string_view key) {
+        const auto* const written = policy->find(section, key);
+        return written == nullptr ? "default" : to_string(written->file, written->place);
+    };
+    CHECK(policy->policy == loaded(directory.policy()));
+    CHECK(place("repair", "mode") == drop_in.string() + ":3:3");
+    CHECK(place("repair", "settle") == main_file.string() + ":3:1");
+    CHECK(place("repair", "settle_deadline") == "default");
+    CHECK(place("kubelet", "mode") == "default");
+    CHECK(place("change_window", "") == drop_in.string() + ":4:1");
+}
+
 TEST_CASE("two files that contradict each other: the later one is named")
 {
     const Directory directory;

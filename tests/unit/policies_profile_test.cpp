@@ -113,6 +113,21 @@ bool is_never_ours(const std::string& refused)
 
 }  // namespace
 
+TEST_CASE("every version that a profile was tested with is known, and what is newer is not")
+{
+    for (std::size_t at = 0; at < profiles().size(); ++at) {
+        const auto& profile = profiles()[at];
+        CHECK(profile.tested_to >= profile.since);
+        if (at + 1 < profiles().size())
+            CHECK(profile.tested_to == Version{1, profiles()[at + 1].since.minor - 1});
+    }
+    CHECK(profiles().back().tested_to == Version{1, 36});
+    for (const auto known : {Version{0, 99}, Version{1, 24}, Version{1, 27}, Version{1, 36}})
+        CHECK_FALSE(is_newer_than_known(known));
+    for (const auto newer : {Version{1, 37}, Version{1, 100}, Version{2, 0}})
+        CHECK(is_newer_than_known(newer));
+}
+
 TEST_CASE("kubelet 1.24: the rule for marked packets before the one for localnet, the hint after the nat chains")
 {
     const auto profile = profile_of(1, 24);
@@ -328,6 +343,10 @@ TEST_CASE("a mistake in the frame of a profile is refused where it stands")
     const std::string hint_chain = chain_in("mangle", "KUBE-IPTABLES-HINT");
     const std::vector<std::pair<std::string, std::string_view>> mistakes{
         {"", "1:1: 'since' is missing here"},
+        {"since = \"1.27\"\ntested_to = 1.36", "2:13: 'tested_to' must be a string, not a floating-point number"},
+        {"since = \"1.27\"\ntested_to = \"x\"",
+         R"(2:13: 'x' is not a version of Kubernetes: write it as "1.27" or "v1.27.3")"},
+        {"since = \"1.27\"\ntested_to = \"1.26\"", "2:13: 'tested_to' must not be older than 'since', 1.27"},
         {"since = 1.27", "1:9: 'since' must be a string, not a floating-point number"},
         {"since = \"soon\"", R"(1:9: 'soon' is not a version of Kubernetes: write it as "1.27" or "v1.27.3")"},
         {profile_with("chains = 1\n"), "2:1: unknown key 'chains'; did you mean 'chain'?"},

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "policies/shipped_policy.hpp"
 
+#include "policies/change_window_keys.hpp"
 #include "policies/policy_file.hpp"
 #include "policies/policy_keys.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -49,10 +51,21 @@ std::string text_of(const std::vector<std::string>& lines)
     return fmt::format("{}\n", fmt::join(lines, "\n"));
 }
 
+// There is no window by default: the one in the file is an example.
+constexpr std::string_view example_heading = "# [[change_window]]";
+
+// The lines up to the example, and those of the example.
+std::pair<std::vector<std::string>, std::vector<std::string>> split_policy()
+{
+    const auto lines = lines_of(shipped_policy);
+    const auto example = std::ranges::find(lines, example_heading);
+    return {{lines.begin(), example}, {example, lines.end()}};
+}
+
 // The shipped file as it is when every key is uncommented.
 std::vector<std::string> uncommented_policy()
 {
-    auto lines = lines_of(shipped_policy);
+    auto lines = split_policy().first;
     for (auto& line : lines)
         if (std::regex_match(line, commented_key))
             line.erase(0, 2);
@@ -71,7 +84,7 @@ TEST_CASE("the shipped file has every key once, in its section and in the order 
 {
     std::vector<std::pair<std::string, std::string>> written;
     std::string section;
-    for (const auto& line : lines_of(shipped_policy)) {
+    for (const auto& line : split_policy().first) {
         std::smatch match;
         if (std::regex_match(line, match, std::regex{"\\[([a-z_]+)\\]"}))
             section = match[1];
@@ -84,6 +97,20 @@ TEST_CASE("the shipped file has every key once, in its section and in the order 
     CHECK(written == known);
 }
 
+TEST_CASE("the example of a change window is one when it is uncommented, and has every key")
+{
+    auto lines = split_policy().second;
+    for (auto& line : lines)
+        line.erase(0, 2);
+    const auto windows = accepted(text_of(lines)).change_windows;
+    REQUIRE(windows.size() == 1);
+    REQUIRE(lines.size() == change_window_keys().size() + 1);
+    for (std::size_t i = 0; i < change_window_keys().size(); ++i) {
+        const auto& key = change_window_keys()[i];
+        CHECK(lines[i + 1] == fmt::format("{} = {}", key.name, key.text(windows[0])));
+    }
+}
+
 TEST_CASE("every uncommented line of the shipped file is read")
 {
     const auto lines = uncommented_policy();
@@ -93,7 +120,7 @@ TEST_CASE("every uncommented line of the shipped file is read")
         if (!std::regex_match(lines[i], match, std::regex{"([a-z_]+) = .*"}))
             continue;
         auto broken = lines;
-        broken[i] = match[1].str() + " = 1";
+        broken[i] = match[1].str() + " = 1.5";
         CHECK(
             refusal(text_of(broken))
                 .starts_with(fmt::format("p.toml:{}:{}: '{}' must be ", i + 1, match[1].length() + 4, match[1].str())));
