@@ -29,7 +29,7 @@ void add_administrators_path()
     setenv("PATH", extended.c_str(), 1);
 }
 
-[[noreturn]] void become(std::vector<char*>& arguments, Streams streams)
+[[noreturn]] void become(const std::string& file, std::vector<char*>& arguments, Streams streams)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigset_t none;
@@ -40,7 +40,7 @@ void add_administrators_path()
     dup2(streams.output < 0 ? null : streams.output, STDOUT_FILENO);
     dup2(streams.output < 0 ? null : streams.output, STDERR_FILENO);
     add_administrators_path();
-    execvp(arguments.front(), arguments.data());
+    execvp(file.c_str(), arguments.data());
     _exit(no_such_command);
 }
 
@@ -76,6 +76,11 @@ int reap(pid_t child)
 
 repair::Result<pid_t> start_command(const CommandLine& command, Streams streams)
 {
+    return start_program(command.front(), command, streams);
+}
+
+repair::Result<pid_t> start_program(const std::string& file, const CommandLine& command, Streams streams)
+{
     auto words = command;
     std::vector<char*> arguments;
     for (auto& word : words)
@@ -83,9 +88,9 @@ repair::Result<pid_t> start_command(const CommandLine& command, Streams streams)
     arguments.push_back(nullptr);
     const pid_t child = fork();
     if (child < 0)
-        return tl::unexpected(repair::system_error(fmt::format("starting {}", command.front()), errno));
+        return tl::unexpected(repair::system_error(fmt::format("starting {}", file), errno));
     if (child == 0)
-        become(arguments, streams);
+        become(file, arguments, streams);
     return child;
 }
 

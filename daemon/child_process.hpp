@@ -24,6 +24,9 @@ struct Streams {
 // there is no such command.
 repair::Result<pid_t> start_command(const CommandLine& command, Streams streams);
 
+// The same for a file that is not what the command calls itself (argument 0), which programs with many names go by.
+repair::Result<pid_t> start_program(const std::string& file, const CommandLine& command, Streams streams);
+
 struct CommandAnswer {
     int exit_code = 0;   // 128 and the signal's number where a signal ended it
     std::string output;  // and errors; at most 64 KiB

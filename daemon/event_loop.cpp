@@ -10,36 +10,51 @@
 
 namespace chainkeeper::daemon {
 
+// What a callback needs to be alive for as long as it runs, though it destroys its own watch.
+struct WatchTarget : std::enable_shared_from_this<WatchTarget> {
+    explicit WatchTarget(std::function<void(int)> function) : callback{std::move(function)} {}
+    std::function<void(int)> callback;
+};
+
 namespace {
 
-using Callback = std::function<void(int)>;
-
 // sd-event's own callbacks are C: nothing may be thrown through them, so what is thrown ends the program.
-int call(void* callback_pointer, int argument) noexcept
+int call(void* target_pointer, int argument) noexcept
 {
-    (*static_cast<Callback*>(callback_pointer))(argument);
+    const auto target = static_cast<WatchTarget*>(target_pointer)->shared_from_this();
+    target->callback(argument);
     return 0;
 }
 
-int on_readable(sd_event_source* /*source*/, int /*descriptor*/, std::uint32_t /*events*/, void* callback) noexcept
+int on_readable(sd_event_source* /*source*/, int /*descriptor*/, std::uint32_t /*events*/, void* target) noexcept
 {
-    return call(callback, 0);
+    return call(target, 0);
 }
 
-int on_signal(sd_event_source* /*source*/, const signalfd_siginfo* /*info*/, void* callback) noexcept
+int on_signal(sd_event_source* /*source*/, const signalfd_siginfo* /*info*/, void* target) noexcept
 {
-    return call(callback, 0);
+    return call(target, 0);
 }
 
-int on_time(sd_event_source* /*source*/, std::uint64_t /*time*/, void* callback) noexcept
+int on_time(sd_event_source* /*source*/, std::uint64_t /*time*/, void* target) noexcept
 {
-    return call(callback, 0);
+    return call(target, 0);
 }
 
-int on_child(sd_event_source* /*source*/, const siginfo_t* info, void* callback) noexcept
+int on_child(sd_event_source* /*source*/, const siginfo_t* info, void* target) noexcept
 {
     const int status = info->si_code == CLD_EXITED ? info->si_status << 8 : info->si_status;
-    return call(callback, status);
+    return call(target, status);
+}
+
+std::shared_ptr<WatchTarget> target_of(std::function<void(int)> callback)
+{
+    return std::make_shared<WatchTarget>(std::move(callback));
+}
+
+std::shared_ptr<WatchTarget> target_of(std::function<void()> callback)
+{
+    return target_of([callback = std::move(callback)](int) { callback(); });
 }
 
 std::uint64_t microseconds(Instant instant)
@@ -76,48 +91,75 @@ repair::Result<EventLoop> EventLoop::create()
     return EventLoop{loop};
 }
 
-repair::Result<sd_event_source*> EventLoop::keep(int result, sd_event_source* source, const char* doing)
+repair::Result<EventLoop::Watch> EventLoop::Watch::made(int result, sd_event_source* source,
+                                                        std::shared_ptr<WatchTarget> target, const char* doing)
 {
+    Watch watch;
+    watch.target_ = std::move(target);
+    watch.source_.reset(source);
     if (result < 0)
         return tl::unexpected(repair::system_error(doing, -result));
-    sources_.emplace_back(source);
-    return source;
+    return watch;
+}
+
+repair::Result<EventLoop::Watch> EventLoop::watch_readable(int descriptor, std::function<void()> callback)
+{
+    auto target = target_of(std::move(callback));
+    sd_event_source* source = nullptr;
+    const int result = sd_event_add_io(loop_.get(), &source, descriptor, EPOLLIN, on_readable, target.get());
+    return Watch::made(result, source, std::move(target), "watching a descriptor");
+}
+
+repair::Result<EventLoop::Watch> EventLoop::watch_child(pid_t child, std::function<void(int)> callback)
+{
+    auto target = target_of(std::move(callback));
+    sd_event_source* source = nullptr;
+    int result = sd_event_add_child(loop_.get(), &source, child, WEXITED, on_child, target.get());
+    if (result >= 0)
+        result = sd_event_source_set_child_process_own(source, 1);
+    return Watch::made(result, source, std::move(target), "watching a child process");
 }
 
 repair::Result<void> EventLoop::add_readable(int descriptor, std::function<void()> callback)
 {
-    auto& kept = callbacks_.emplace_back([callback = std::move(callback)](int) { callback(); });
-    sd_event_source* source = nullptr;
-    const int result = sd_event_add_io(loop_.get(), &source, descriptor, EPOLLIN, on_readable, &kept);
-    return keep(result, source, "watching a descriptor").map([](auto*) {});
+    return watch_readable(descriptor, std::move(callback)).map([&](Watch&& watch) {
+        kept_.push_back(std::move(watch));
+    });
 }
 
 repair::Result<void> EventLoop::add_signal(int signal, std::function<void()> callback)
 {
     block(signal);
-    auto& kept = callbacks_.emplace_back([callback = std::move(callback)](int) { callback(); });
+    auto target = target_of(std::move(callback));
     sd_event_source* source = nullptr;
-    const int result = sd_event_add_signal(loop_.get(), &source, signal, on_signal, &kept);
-    return keep(result, source, "watching a signal").map([](auto*) {});
+    const int result = sd_event_add_signal(loop_.get(), &source, signal, on_signal, target.get());
+    return Watch::made(result, source, std::move(target), "watching a signal").map([&](Watch&& watch) {
+        kept_.push_back(std::move(watch));
+    });
 }
 
 repair::Result<void> EventLoop::add_child(pid_t child, std::function<void(int)> callback)
 {
-    auto& kept = callbacks_.emplace_back(std::move(callback));
+    auto target = target_of(std::move(callback));
     sd_event_source* source = nullptr;
-    const int result = sd_event_add_child(loop_.get(), &source, child, WEXITED, on_child, &kept);
-    return keep(result, source, "watching a child process").map([](auto*) {});
+    const int result = sd_event_add_child(loop_.get(), &source, child, WEXITED, on_child, target.get());
+    return Watch::made(result, source, std::move(target), "watching a child process").map([&](Watch&& watch) {
+        kept_.push_back(std::move(watch));
+    });
 }
 
 repair::Result<EventLoop::Timer> EventLoop::add_timer(std::function<void()> callback)
 {
-    auto& kept = callbacks_.emplace_back([callback = std::move(callback)](int) { callback(); });
+    auto target = target_of(std::move(callback));
     sd_event_source* source = nullptr;
     constexpr std::uint64_t accuracy = 1;  // µs; the default would gather timers within 250 ms
-    int result = sd_event_add_time(loop_.get(), &source, CLOCK_MONOTONIC, 0, accuracy, on_time, &kept);
+    int result = sd_event_add_time(loop_.get(), &source, CLOCK_MONOTONIC, 0, accuracy, on_time, target.get());
     if (result >= 0)
         result = sd_event_source_set_enabled(source, SD_EVENT_OFF);
-    return keep(result, source, "making a timer").map([](auto* timer) { return Timer{timer}; });
+    return Watch::made(result, source, std::move(target), "making a timer").map([&](Watch&& watch) {
+        kept_.push_back(std::move(watch));
+        return Timer{source};
+    });
 }
 
 void EventLoop::Timer::set(std::optional<Instant> instant)
@@ -125,6 +167,13 @@ void EventLoop::Timer::set(std::optional<Instant> instant)
     if (instant)
         sd_event_source_set_time(source_, microseconds(*instant));
     sd_event_source_set_enabled(source_, instant ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+repair::Result<void> EventLoop::watch_watchdog()
+{
+    if (const int result = sd_event_set_watchdog(loop_.get(), 1); result < 0)
+        return tl::unexpected(repair::system_error("watching for the watchdog", -result));
+    return {};
 }
 
 repair::Result<int> EventLoop::run()

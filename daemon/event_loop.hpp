@@ -15,11 +15,19 @@ struct sd_event_source;
 
 namespace chainkeeper::daemon {
 
-// sd-event with callbacks that are functions. What is added stays until the loop is destroyed. What a
-// callback throws ends the program.
+struct WatchTarget;
+
+// sd-event with callbacks that are functions. What is added stays until the loop is destroyed; what is watched, until
+// its Watch is. What a callback throws ends the program.
 class EventLoop {
 public:
     static repair::Result<EventLoop> create();
+
+    class Watch;
+    // The descriptor stays the caller's, and has to outlive the watch.
+    repair::Result<Watch> watch_readable(int descriptor, std::function<void()> callback);
+    // As add_child(). A watch that is destroyed before the child has ended kills it, and waits until it is dead.
+    repair::Result<Watch> watch_child(pid_t child, std::function<void(int wait_status)> callback);
 
     // The descriptor stays the caller's, and has to outlive the loop.
     repair::Result<void> add_readable(int descriptor, std::function<void()> callback);
@@ -35,6 +43,9 @@ public:
     // For what has an sd-event binding of its own: sd_bus_attach_event().
     [[nodiscard]] sd_event* native() const { return loop_.get(); }
 
+    // Tells systemd that the loop turns, where it wants to know ($WATCHDOG_USEC).
+    repair::Result<void> watch_watchdog();
+
     // Runs until stop().
     repair::Result<int> run();
     void stop(int exit_code);
@@ -48,10 +59,21 @@ private:
     explicit EventLoop(sd_event* loop) : loop_{loop} {}
 
     std::unique_ptr<sd_event, Release> loop_;
-    std::list<std::function<void(int)>> callbacks_;  // a list: their addresses are with sd-event
-    std::list<Source> sources_;
+    std::list<Watch> kept_;
+};
 
-    repair::Result<sd_event_source*> keep(int result, sd_event_source* source, const char* doing);
+// Something that is being watched, or nothing. Destroying it is the end of that; its own callback may do so.
+class EventLoop::Watch {
+public:
+    Watch() = default;
+
+private:
+    friend class EventLoop;
+    static repair::Result<Watch> made(int result, sd_event_source* source, std::shared_ptr<WatchTarget> target,
+                                      const char* doing);
+
+    std::shared_ptr<WatchTarget> target_;  // its address is with sd-event
+    Source source_;
 };
 
 class EventLoop::Timer {

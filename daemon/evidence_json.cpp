@@ -18,7 +18,8 @@ using Source = KubeletEvidence::Source;
 using State = KubeletEvidence::State;
 
 constexpr std::array all_monitors{Monitor::alive, Monitor::dead, Monitor::unknown};
-constexpr std::array kept_sources{Source::none, Source::presence, Source::deadline};  // an assumption is not kept
+// An assumption is not kept.
+constexpr std::array kept_sources{Source::none, Source::presence, Source::journal, Source::deadline};
 
 template <typename Values>
 auto named(const Values& values, const json& name) -> std::optional<typename Values::value_type>
@@ -37,9 +38,16 @@ json state_to_json(const State& state)
     auto ours = json::array();
     for (const auto& [table, chain] : state.ours)
         ours.push_back({{"table", to_string(table)}, {"chain", chain}});
-    json object{{"monitor", to_string(state.monitor)}, {"source", to_string(state.source)}, {"ours", std::move(ours)}};
+    json object{{"monitor", to_string(state.monitor)},
+                {"source", to_string(state.source)},
+                {"generation", state.generation},
+                {"ours", std::move(ours)}};
     if (state.canary_missing_since)
         object["canary_missing_since_ns"] = state.canary_missing_since->time_since_epoch().count();
+    if (state.instance_since)
+        object["instance"] = {{"invocation", state.invocation},
+                              {"since_ns", state.instance_since->time_since_epoch().count()},
+                              {"init_reported", state.init_reported}};
     return object;
 }
 
@@ -54,19 +62,46 @@ bool read_chains(const json& chains, State& state)
            });
 }
 
+// False for an instant that is still to come; one that is not there is fine.
+bool read_instant(const json& number, Instant now, std::optional<Instant>& instant)
+{
+    if (number.is_null())
+        return true;
+    const auto present = static_cast<std::uint64_t>(now.time_since_epoch().count());
+    if (!number.is_number_unsigned() || number.get<std::uint64_t>() > present)
+        return false;
+    instant = Instant{Duration{number.get<std::int64_t>()}};
+    return true;
+}
+
+bool read_instance(const json& object, Instant now, State& state)
+{
+    if (object.is_null())
+        return true;
+    const auto invocation = member(object, "invocation");
+    const auto reported = member(object, "init_reported");
+    if (!invocation.is_string() || !reported.is_boolean() || member(object, "since_ns").is_null())
+        return false;
+    state.invocation = invocation.get<std::string>();
+    state.init_reported = reported.get<bool>();
+    return !state.invocation.empty() && read_instant(member(object, "since_ns"), now, state.instance_since);
+}
+
 std::optional<State> state_from_json(const json& object, Instant now)
 {
     const auto monitor = named(all_monitors, member(object, "monitor"));
     const auto source = named(kept_sources, member(object, "source"));
-    const auto since = member(object, "canary_missing_since_ns");
-    const auto present = static_cast<std::uint64_t>(now.time_since_epoch().count());
-    const bool is_past = since.is_number_unsigned() && since.get<std::uint64_t>() <= present;
-    if (!monitor || !source || !(since.is_null() || is_past))
+    if (!monitor || !source)
         return std::nullopt;
-    State state{.monitor = *monitor, .source = *source, .ours = {}, .canary_missing_since = std::nullopt};
-    if (!since.is_null())
-        state.canary_missing_since = Instant{Duration{since.get<std::int64_t>()}};
-    return read_chains(member(object, "ours"), state) ? std::optional{state} : std::nullopt;
+    State state;
+    const auto generation = member(object, "generation");
+    state.generation = generation.is_number_unsigned() ? generation.get<std::uint32_t>() : 0;
+    state.monitor = *monitor;
+    state.source = *source;
+    const bool read = read_instant(member(object, "canary_missing_since_ns"), now, state.canary_missing_since) &&
+                      read_instance(member(object, "instance"), now, state) &&
+                      read_chains(member(object, "ours"), state);
+    return read ? std::optional{state} : std::nullopt;
 }
 
 }  // namespace

@@ -13,8 +13,10 @@ namespace chainkeeper::daemon {
 // ruleset.
 std::string evidence_scope();
 
-// {"scope": "…", "ipv4": {"monitor": "alive", "source": "presence", "ours": [{"table": "mangle", "chain": "…"}],
-//  "canary_missing_since_ns": 123}, "ipv6": …}; the last key is there while the mangle canary is missing.
+// {"scope": "…", "ipv4": {"monitor": "alive", "source": "presence", "generation": 17, "ours": [{"table": "mangle",
+// "chain": "…"}],
+//  "canary_missing_since_ns": 123, "instance": {"invocation": "…", "since_ns": 123, "init_reported": true}}, "ipv6": …}
+// The last two are there while the mangle canary is missing, and where the instance is known.
 std::string to_json(const Keeper::Evidence& evidence, std::string_view scope);
 
 // Nothing for what to_json() never wrote, for another scope, and for an instant that is still to come.

@@ -5,6 +5,7 @@
 #include "tests/support/kubelet.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 using namespace chainkeeper;
 using namespace std::chrono_literals;
@@ -55,6 +56,15 @@ TEST_CASE("evidence: nothing is known at first, and kubelet gets its grace")
     CHECK(evidence.source() == Source::none);
     CHECK(evidence.initialising_until() == start + 30s);
     CHECK_FALSE(evidence.deadline());
+}
+
+TEST_CASE("evidence: each source has its name")
+{
+    CHECK(to_string(Source::none) == "none");
+    CHECK(to_string(Source::assumed) == "assumed");
+    CHECK(to_string(Source::presence) == "presence");
+    CHECK(to_string(Source::journal) == "journal");
+    CHECK(to_string(Source::deadline) == "deadline");
 }
 
 TEST_CASE("evidence: an assumption is taken, and ends the grace")
@@ -200,4 +210,210 @@ TEST_CASE("evidence: JSON that was never written is not read")
             scoped.insert(1, R"("scope": "here", )");
         CHECK_FALSE(daemon::evidence_from_json(scoped, "here", start));
     }
+}
+
+namespace {
+
+using Event = void (*)(KubeletEvidence&);
+
+void began(KubeletEvidence& evidence, const char* invocation)
+{
+    evidence.instance_began(invocation, start);
+}
+
+void see_all(KubeletEvidence& evidence)
+{
+    evidence.saw(desired, lacking({}), start + 1s);
+}
+
+void see_no_canary(KubeletEvidence& evidence)
+{
+    evidence.saw(desired, lacking_mangle_canary(), start + 1s);
+}
+
+struct State {
+    const char* name;
+    std::vector<Event> way;  // to it, from the beginning
+    std::optional<Monitor> assumed = std::nullopt;
+};
+
+// The ways to every combination of monitor, source and known instance that there is.
+const std::vector<State> states{
+    {"nothing known", {}},
+    {"instance known", {[](auto& evidence) { began(evidence, "one"); }}},
+    {"present", {[](auto& evidence) { began(evidence, "one"); }, see_all}},
+    {"made", {[](auto& evidence) { began(evidence, "one"); }, [](auto& evidence) { evidence.init_reported(true); }}},
+    {"failed", {[](auto& evidence) { began(evidence, "one"); }, [](auto& evidence) { evidence.init_reported(false); }}},
+    {"silent",
+     {[](auto& evidence) { began(evidence, "one"); }, [](auto& evidence) { evidence.init_reported(true); },
+      see_no_canary, [](auto& evidence) { evidence.missed_deadline(); }}},
+    {"silent, instance unknown", {see_all, see_no_canary, [](auto& evidence) { evidence.missed_deadline(); }}},
+    {"present, instance unknown", {see_all}},
+    {"assumed", {}, Monitor::dead},
+};
+
+struct Transition {
+    const char* name;
+    Event event;
+    std::vector<std::string> after;  // a state each, in their order
+};
+
+const std::vector<Transition> transitions{
+    {"the same instance",
+     [](auto& evidence) { began(evidence, "one"); },
+     {"unknown none", "unknown none", "alive presence", "alive journal", "dead journal", "dead deadline",
+      "unknown none", "unknown none", "dead assumed"}},
+    {"another instance",
+     [](auto& evidence) { began(evidence, "two"); },
+     {"unknown none", "unknown none", "unknown none", "unknown none", "unknown none", "unknown none", "unknown none",
+      "unknown none", "dead assumed"}},
+    {"the instance ends",
+     [](auto& evidence) { evidence.instance_ended(); },
+     {"unknown none", "unknown none", "unknown none", "unknown none", "unknown none", "unknown none",
+      "unknown deadline", "alive presence", "dead assumed"}},
+    {"its journal says that the chains are made",
+     [](auto& evidence) { evidence.init_reported(true); },
+     {"alive journal", "alive journal", "alive journal", "alive journal", "dead journal", "dead deadline",
+      "alive journal", "alive journal", "dead assumed"}},
+    {"its journal says that it failed",
+     [](auto& evidence) { evidence.init_reported(false); },
+     {"dead journal", "dead journal", "dead journal", "alive journal", "dead journal", "dead deadline", "dead journal",
+      "dead journal", "dead assumed"}},
+    {"all chains are seen",
+     see_all,
+     {"alive presence", "alive presence", "alive presence", "alive journal", "dead journal", "alive presence",
+      "alive presence", "alive presence", "dead assumed"}},
+    {"all but the mangle canary are seen",
+     see_no_canary,
+     {"alive presence", "alive presence", "alive presence", "alive journal", "dead journal", "dead deadline",
+      "unknown deadline", "alive presence", "dead assumed"}},
+    {"nothing is seen",
+     [](auto& evidence) { evidence.saw(desired, lacking_everything(), start + 1s); },
+     {"unknown none", "unknown none", "alive presence", "alive journal", "dead journal", "dead deadline",
+      "unknown deadline", "alive presence", "dead assumed"}},
+    {"the canary is deleted",
+     [](auto& evidence) { evidence.heard_canary_deleted(start + 1s); },
+     {"unknown none", "unknown none", "alive presence", "alive journal", "dead journal", "dead deadline",
+      "unknown deadline", "alive presence", "dead assumed"}},
+    {"somebody writes the canary",
+     [](auto& evidence) { evidence.heard_canary_added(); },
+     {"alive presence", "alive presence", "alive presence", "alive journal", "alive presence", "alive presence",
+      "alive presence", "alive presence", "dead assumed"}},
+    {"we write everything",
+     [](auto& evidence) { evidence.wrote(plan_of_everything()); },
+     {"unknown none", "unknown none", "alive presence", "alive journal", "dead journal", "dead deadline",
+      "unknown deadline", "alive presence", "dead assumed"}},
+    {"the deadline is missed",
+     [](auto& evidence) { evidence.missed_deadline(); },
+     {"unknown deadline", "dead deadline", "dead deadline", "dead deadline", "dead deadline", "dead deadline",
+      "unknown deadline", "unknown deadline", "dead assumed"}},
+};
+
+}  // namespace
+
+TEST_CASE("evidence: every event in every state")
+{
+    for (const auto& transition : transitions) {
+        const auto* const name = transition.name;
+        const auto& after = transition.after;
+        REQUIRE(after.size() == states.size());
+        for (std::size_t index = 0; index < states.size(); ++index) {
+            const auto& state = states[index];
+            KubeletEvidence evidence{{}, start, state.assumed};
+            for (const auto step : state.way)
+                step(evidence);
+            transition.event(evidence);
+            CAPTURE(name);
+            CAPTURE(state.name);
+            CHECK(fmt::format("{} {}", to_string(evidence.monitor()), to_string(evidence.source())) == after[index]);
+        }
+    }
+}
+
+TEST_CASE("evidence: an instance has its grace, whatever is seen meanwhile, until its journal speaks")
+{
+    KubeletEvidence evidence{{}, start, std::nullopt};
+    evidence.instance_began("one", start + 10s);
+    CHECK(evidence.initialising_until() == start + 40s);
+    see_all(evidence);
+    CHECK(evidence.initialising_until() == start + 40s);
+    evidence.init_reported(false);
+    CHECK_FALSE(evidence.initialising_until());
+    evidence.instance_began("two", start + 50s);
+    CHECK(evidence.initialising_until() == start + 80s);
+}
+
+TEST_CASE("evidence: a new instance is given its own time to put back a canary that was lost before it")
+{
+    KubeletEvidence evidence{{}, start, std::nullopt};
+    evidence.saw(desired, lacking_everything(), start);
+    CHECK_FALSE(evidence.deadline());
+    evidence.instance_began("one", start + 100s);
+    CHECK(evidence.deadline() == start + 175s);
+    evidence.instance_ended();
+    CHECK_FALSE(evidence.deadline());
+}
+
+TEST_CASE("evidence: the instance is kept")
+{
+    KubeletEvidence evidence{{}, start, std::nullopt};
+    evidence.instance_began("one", start);
+    evidence.init_reported(false);
+    const daemon::Keeper::Evidence kept{{repair::Family::ipv4, evidence.state()}};
+    const auto read = daemon::evidence_from_json(daemon::to_json(kept, "here"), "here", start + 1s);
+    CHECK(read == kept);
+    REQUIRE(read);
+    KubeletEvidence next{{}, start + 1h, std::nullopt};
+    next.restore(read->at(repair::Family::ipv4));
+    next.instance_began("one", start);
+    next.init_reported(true);  // the journal, read again from its beginning by mistake
+    CHECK(next.monitor() == Monitor::dead);
+
+    for (const auto* const instance :
+         {R"(3)", R"({})", R"({"invocation": "", "since_ns": 1, "init_reported": true})",
+          R"({"invocation": "one", "init_reported": true})", R"({"invocation": "one", "since_ns": 1})",
+          R"({"invocation": 1, "since_ns": 1, "init_reported": true})",
+          R"({"invocation": "one", "since_ns": 9223372036854775807, "init_reported": true})"}) {
+        CAPTURE(instance);
+        const auto text = fmt::format(
+            R"({{"scope": "here", "ipv4": {{"monitor": "alive", "source": "journal", "ours": [], "instance": {}}}}})",
+            instance);
+        CHECK_FALSE(daemon::evidence_from_json(text, "here", start));
+    }
+}
+
+TEST_CASE("evidence: what was kept is of no use for a deadline once the ruleset is another")
+{
+    auto lacking_canary = lacking_mangle_canary();
+    lacking_canary.generation = 7;
+    KubeletEvidence before{{}, start, std::nullopt};
+    before.saw(desired, lacking({}), start);
+    before.saw(desired, lacking_canary, start + 1s);
+    KubeletEvidence after{{}, start + 1h, std::nullopt};
+    after.restore(before.state());
+    SUBCASE("the same")
+    {
+        after.saw(desired, lacking_canary, start + 1h);
+        CHECK(after.deadline() == start + 1s + 75s);
+    }
+    SUBCASE("another: somebody may have put the canary back, and somebody else have taken it")
+    {
+        lacking_canary.generation = 8;
+        after.saw(desired, lacking_canary, start + 1h);
+        CHECK(after.deadline() == start + 1h + 75s);
+        lacking_canary.generation = 9;
+        after.saw(desired, lacking_canary, start + 1h + 1s);
+        CHECK(after.deadline() == start + 1h + 75s);
+    }
+}
+
+TEST_CASE("evidence: what was not heard may have been the canary's return and its loss")
+{
+    KubeletEvidence evidence{{}, start, std::nullopt};
+    evidence.saw(desired, lacking({}), start);
+    evidence.lost_sight(start);
+    CHECK_FALSE(evidence.deadline());
+    evidence.heard_canary_deleted(start + 1s);
+    evidence.lost_sight(start + 30s);
+    CHECK(evidence.deadline() == start + 30s + 75s);
 }
