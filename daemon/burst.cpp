@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/burst.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace chainkeeper::daemon {
@@ -9,10 +10,17 @@ namespace {
 
 // A storm must not fill the memory.
 constexpr std::size_t most_gaps = 8;
+constexpr std::size_t most_units = 16;
 
 unsigned weight(const Losses& losses)
 {
     return losses.tables + losses.chains + losses.rules;
+}
+
+void count_unit(std::map<std::string, unsigned>& transactions, const std::string& unit)
+{
+    if (transactions.size() < most_units || transactions.contains(unit))
+        ++transactions[unit];
 }
 
 std::string counted(unsigned count, std::string_view noun)
@@ -41,9 +49,27 @@ void Burst::add(const GenerationHeard& generation)
     last = generation.at;
     losses += generation.losses;
     ++generation_count;
+    if (const auto& unit = generation.culprit.unit; !unit.empty() && generation.losses.any())
+        count_unit(transactions, unit);
     const bool is_candidate = generation.touched_guarded && generation.losses.any();
     if (is_candidate && (!worst || weight(generation.losses) > weight(worst->losses)))
         worst = generation;
+}
+
+Culprit Burst::culprit() const
+{
+    auto culprit = worst ? worst->culprit : Culprit{};
+    if (!culprit.unit.empty())
+        return culprit;
+    const auto most = std::ranges::max_element(transactions, {}, [](const auto& each) { return each.second; });
+    if (most != transactions.end()) {
+        culprit.unit = most->first;
+        culprit.confidence = Confidence::burst;
+    } else if (!job_unit.empty()) {
+        culprit.unit = job_unit;
+        culprit.confidence = Confidence::job;
+    }
+    return culprit;
 }
 
 void Burst::add_gap(std::string reason)

@@ -6,6 +6,7 @@
 #include "repair/nft/event.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,10 +44,15 @@ struct Burst {
     unsigned generation_count = 0;
     std::optional<GenerationHeard> worst;  // the one that deleted most, of those that touched something guarded
     Losses losses;
-    std::vector<std::string> gaps;  // why some of it may not have been heard
+    std::vector<std::string> gaps;                 // why some of it may not have been heard
+    std::map<std::string, unsigned> transactions;  // of each unit that is known to have written some of it
+    std::string job_unit;                          // a disruptor unit that had a job meanwhile; empty: none
 
     void add(const GenerationHeard& generation);
     void add_gap(std::string reason);
+
+    // Who wrote the worst of it: by /proc, else by who wrote the rest, else by who had a job.
+    [[nodiscard]] Culprit culprit() const;
 };
 
 }  // namespace chainkeeper::daemon

@@ -22,6 +22,8 @@ public:
     [[nodiscard]] virtual Instant now() const = 0;
     // CLOCK_REALTIME.
     [[nodiscard]] virtual WallTime wall() const = 0;
+    // As far as one can tell now.
+    [[nodiscard]] WallTime wall_of(Instant instant) const { return wall() + (instant - now()); }
 };
 
 class SystemClock final : public Clock {

@@ -5,16 +5,22 @@
 #include "daemon/burst.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/guarded_names.hpp"
+#include "daemon/hearing.hpp"
 #include "daemon/kubelet_evidence.hpp"
 #include "daemon/report.hpp"
+#include "daemon/unit_state.hpp"
+#include "policies/limiter.hpp"
 #include "policies/policy.hpp"
 #include "repair/backend.hpp"
 #include "repair/desired.hpp"
 #include "repair/nft/event.hpp"
+#include "repair/recorder.hpp"
 
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace chainkeeper::daemon {
@@ -24,9 +30,10 @@ namespace chainkeeper::daemon {
 class Keeper {
 public:
     struct Parts {
-        repair::Backend& backend;  // a repair::Recorder in a dry run
+        repair::Backend& backend;
         const Clock& clock;
         ReportSink& sink;
+        std::filesystem::path proc = "/proc";
     };
     struct Settings {
         policies::Policy policy;
@@ -35,6 +42,12 @@ public:
         bool dry_run = false;
         std::optional<policies::Monitor> assumed_monitor;
         BackendEvidence backend;
+    };
+    // What an operator or a change window asks for, beyond the policy.
+    struct Restraint {
+        bool write_free = false;
+        bool stopped = false;
+        bool operator==(const Restraint&) const = default;
     };
 
     Keeper(Parts parts, Settings settings);
@@ -48,57 +61,100 @@ public:
     void hear(const repair::nft::Event& event);
     // Some events may not have been heard: the ruleset has to be read again.
     void hear_gap(const std::string& reason);
+    // Something happened that no event tells of; the same, but that nothing was missed.
+    void recheck(const std::string& reason);
+
+    // There is a systemd: nothing is looked at before hear_units(), for a few seconds, and nothing is written before it
+    // has answered.
+    void await_units();
+    // What systemd says; nothing where it cannot be asked, and then its last answer stands.
+    void hear_units(const std::optional<UnitsSeen>& seen);
+    // kubelet's journal says how its first init of a family ended.
+    void hear_init(repair::Family family, bool succeeded);
+    // Whether kubelet makes chains in a family.
+    enum class Guarding {
+        always,
+        when_seen,  // not known: nothing is written before something of kubelet's was seen
+        never,      // it was told not to, or found no iptables: there is nothing to guard
+    };
+    void guard(repair::Family family, Guarding guarding);
+    // When it is lifted, everything is looked at.
+    void restrain(Restraint restraint);
+    // Another policy, or another version of kubelet. What is known stays known.
+    void adopt(Settings settings, const std::string& reason);
 
     // Looks at the families whose time has come, and acts. Does nothing while a burst has not settled.
     void look();
+    // The same for all families, whether their time has come or not; reports what it decides, news or not.
+    void look_now();
     // When look() is due; nothing while there is nothing to wait for but events.
     [[nodiscard]] std::optional<Instant> next_look() const;
+
+    // What is so now in one family, and what would be decided; nothing is written, reported or remembered.
+    struct Examined {
+        repair::Diagnosis diagnosis;
+        policies::Decision decision;
+        policies::Decision at_flush;  // if everything were lost now, and the ruleset at rest again
+        repair::Plan plan;            // empty unless the decision is to repair
+        policies::Monitor monitor = policies::Monitor::unknown;
+        KubeletEvidence::Source source = KubeletEvidence::Source::none;
+        Guarding guarding = Guarding::always;
+        std::optional<Instant> monitor_deadline;
+        std::optional<Instant> standoff_until;
+        std::string standoff_against;
+    };
+    [[nodiscard]] repair::Result<std::vector<Examined>> examine() const;
 
     // What is known of kubelet, a family each: to be kept for the next start of the daemon, and given back to it.
     using Evidence = std::map<repair::Family, KubeletEvidence::State>;
     [[nodiscard]] Evidence evidence() const;
     void restore_evidence(const Evidence& evidence);
     [[nodiscard]] const BackendEvidence& backend_evidence() const { return settings_.backend; }
+    [[nodiscard]] const Settings& settings() const { return settings_; }
+    [[nodiscard]] const Restraint& restraint() const { return restraint_; }
+    // Nothing while systemd cannot be asked.
+    [[nodiscard]] std::optional<UnitsSeen> units() const { return units_answer_ ? units_ : std::nullopt; }
 
 private:
     struct Watched {
+        repair::Family desired_family;
         const repair::DesiredState* desired;
         KubeletEvidence evidence;
+        policies::Limiter limiter;
         std::optional<Instant> due;  // to be looked at then, whatever is heard
-        bool in_burst = false;       // to be looked at when the burst has settled
+        Guarding guarding = Guarding::always;
+        bool in_burst = false;  // to be looked at when the burst has settled
         std::optional<policies::Decision> reported_decision;
         std::vector<repair::Finding> reported_findings;
         bool flushed = false;  // since the last report: what is missing is news, though it be the same as before
         bool wounded = false;  // something was missing in this look
+        std::string against;   // who took something away last
         struct Written {
             repair::Plan plan;
             repair::Scope scope;
         };
         std::optional<Written> unverified;  // committed in this look
     };
-    // What the current transaction has shown so far.
-    struct Transaction {
-        std::set<repair::Family> touched;
-        std::map<repair::Family, bool> canaries;  // the mangle canary: true where it was added, false where deleted
-        Losses losses;
-    };
     enum class Progress { done, again };
 
-    void hear_change(const repair::nft::Change& change);
+    void watch_families();
+    Watched* find(repair::Family family);
     void hear_generation(const repair::nft::Generation& generation);
-    void notice_missed_generation(std::uint32_t id);
-    Burst& open_burst();
-    [[nodiscard]] Instant settled_at() const;
-    void hear_canaries(const Transaction& transaction, Instant at);
-    void report_flush();
+    void hear_kubelet(const std::optional<KubeletUnit>& kubelet);
+    void hear_jobs(const std::vector<UnitJob>& jobs);
+    [[nodiscard]] Instant settled_at(const Burst& burst) const;
+    void report_flush(const Burst& burst);
+    void look_soon();
 
     void look_at(Watched& watched);
     Progress look_once(Watched& watched, unsigned stale_commits);
     Progress act(Watched& watched, const repair::Diagnosis& diagnosis, const policies::Decision& decision,
                  unsigned stale_commits);
-    Progress commit(Watched& watched, const repair::Plan& plan, repair::Scope scope, unsigned stale_commits);
+    Progress commit(Watched& watched, const repair::Plan& plan, const policies::Decision& decision,
+                    unsigned stale_commits);
     void verify(Watched& watched, const Watched::Written& written);
     [[nodiscard]] policies::Situation situation_of(const Watched& watched, repair::Diagnosis diagnosis) const;
+    [[nodiscard]] Examined examined(const Watched& watched, const repair::Snapshot& snapshot) const;
     void report_decision(Watched& watched, const repair::Diagnosis& diagnosis, const policies::Decision& decision,
                          const repair::Plan& plan);
     void report_trouble(const repair::Error& error);
@@ -108,12 +164,17 @@ private:
 
     Parts parts_;
     Settings settings_;
+    repair::Recorder recorder_;
     GuardedNames names_;
+    Hearing hearing_;
     std::vector<Watched> watched_;
-    Transaction transaction_;
-    std::optional<Burst> burst_;
-    std::optional<std::uint32_t> last_generation_;
-    std::set<std::uint32_t> our_generations_;
+    std::optional<UnitsSeen> units_;  // the last answer
+    bool units_expected_ = false;
+    bool units_answer_ = false;                          // systemd can be asked
+    std::optional<std::optional<KubeletUnit>> kubelet_;  // as systemd last said, if it ever did
+    std::optional<Instant> units_awaited_until_;
+    Restraint restraint_;
+    std::map<repair::Family, Guarding> guarding_;
     Instant settled_;              // when the last look began
     std::vector<Report> reports_;  // delivered when the chains are back: writing a log takes longer than a commit
 };

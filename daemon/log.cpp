@@ -1,35 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/log.hpp"
 
-#include "daemon/report_text.hpp"
-
-#include <array>
 #include <charconv>
 #include <cstdlib>
-#include <spdlog/details/null_mutex.h>
-#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
-#include <sys/syslog.h>
+#include <sys/uio.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
+#include <vector>
 
 namespace chainkeeper::daemon {
 
 namespace {
-
-int priority_of(spdlog::level::level_enum level)
-{
-    switch (level) {
-    case spdlog::level::trace:
-    case spdlog::level::debug: return LOG_DEBUG;
-    case spdlog::level::info: return LOG_INFO;
-    case spdlog::level::warn: return LOG_WARNING;
-    case spdlog::level::err: return LOG_ERR;
-    default: return LOG_CRIT;
-    }
-}
 
 spdlog::level::level_enum level_of(Severity severity)
 {
@@ -42,21 +26,17 @@ spdlog::level::level_enum level_of(Severity severity)
     return spdlog::level::err;
 }
 
-// One thread logs, so nothing is locked.
-class JournalSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
-protected:
-    void sink_it_(const spdlog::details::log_msg& message) override
-    {
-        const auto text = fmt::format("MESSAGE={}", std::string_view{message.payload.data(), message.payload.size()});
-        const auto priority = fmt::format("PRIORITY={}", priority_of(message.level));
-        const auto field = [](const std::string& line) {
-            return iovec{.iov_base = const_cast<char*>(line.data()), .iov_len = line.size()};
-        };
-        const std::array fields{field(text), field(priority)};
-        sd_journal_sendv(fields.data(), static_cast<int>(fields.size()));
-    }
-    void flush_() override {}
-};
+// False: journald has not taken it.
+bool send_to_journal(const Entry& entry)
+{
+    auto fields = journal_fields(entry);
+    std::vector<iovec> vectors;
+    vectors.reserve(fields.size());
+    for (auto& field : fields)
+        vectors.push_back({.iov_base = field.data(), .iov_len = field.size()});
+    // In parentheses: the macro of this name would add the line of this source to each entry.
+    return (sd_journal_sendv)(vectors.data(), static_cast<int>(vectors.size())) >= 0;
+}
 
 template <typename Number>
 bool take_number(std::string_view& text, Number& number)
@@ -81,19 +61,21 @@ bool standard_error_is_the_journal()
            status.st_ino == inode;
 }
 
-spdlog::sink_ptr make_sink()
-{
-    if (standard_error_is_the_journal())
-        return std::make_shared<JournalSink>();
-    return std::make_shared<spdlog::sinks::stderr_color_sink_st>();
-}
-
 }  // namespace
 
-LogSink::LogSink(std::string_view level) : logger_{std::make_shared<spdlog::logger>("chainkeeperd", make_sink())}
+LogSink::LogSink(std::string_view level)
+    : logger_{std::make_shared<spdlog::logger>("chainkeeperd",
+                                               std::make_shared<spdlog::sinks::stderr_color_sink_st>())},
+      to_journal_{standard_error_is_the_journal()}
 {
     logger_->set_pattern("%Y-%m-%dT%H:%M:%S.%f %^%l%$ %v");
     logger_->set_level(spdlog::level::from_str(std::string{level}));
+}
+
+LogSink::~LogSink()
+{
+    for (const auto& entry : repetition_.rest())
+        write(entry);
 }
 
 void LogSink::report(const Report& report)
@@ -101,7 +83,21 @@ void LogSink::report(const Report& report)
     // Heard of every burst, and on the way to its repair.
     if (std::holds_alternative<Heard>(report) && !logger_->should_log(spdlog::level::debug))
         return;
-    for (const auto& [severity, text] : lines_of(report))
+    const auto now = instant_of(report);
+    for (const auto& entry : repetition_.due(now))
+        write(entry);
+    if (const auto entry = entry_of(report); repetition_.admits(entry, now))
+        write(entry);
+}
+
+// An entry that journald does not take is written to standard error, which leads to journald too.
+void LogSink::write(const Entry& entry)
+{
+    if (!logger_->should_log(level_of(entry.severity())))
+        return;
+    if (to_journal_ && send_to_journal(entry))
+        return;
+    for (const auto& [severity, text] : entry.lines)
         logger_->log(level_of(severity), text);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/journal_entry.hpp"
+#include "daemon/repetition.hpp"
 #include "daemon/report.hpp"
 
 #include <memory>
@@ -12,16 +14,27 @@ class logger;
 
 namespace chainkeeper::daemon {
 
-// Every report as log lines: to journald where standard error is connected to it ($JOURNAL_STREAM), else to standard
-// error.
+// Every report to journald, as one entry with its fields, where standard error is connected to it ($JOURNAL_STREAM);
+// else to standard error, as lines.
 class LogSink final : public ReportSink {
 public:
     // `level` is debug, info, warning or error.
     explicit LogSink(std::string_view level);
+    LogSink(const LogSink&) = delete;
+    LogSink& operator=(const LogSink&) = delete;
+    LogSink(LogSink&&) = delete;
+    LogSink& operator=(LogSink&&) = delete;
+    // Tells what was held back as repeated.
+    ~LogSink() override;
+
     void report(const Report& report) override;
 
 private:
-    std::shared_ptr<spdlog::logger> logger_;
+    void write(const Entry& entry);
+
+    std::shared_ptr<spdlog::logger> logger_;  // of the level, and of standard error
+    bool to_journal_;
+    Repetition repetition_;
 };
 
 }  // namespace chainkeeper::daemon

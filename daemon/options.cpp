@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/options.hpp"
 
+#include "daemon/version.hpp"
 #include "policies/policy_file.hpp"
 
 #include <CLI/CLI.hpp>
@@ -26,6 +27,20 @@ void add_assume_monitor_option(CLI::App& app, PolicyOptions& options)
                    "Take kubelet's Monitor for alive, dead or unknown, instead of watching for signs of it")
         ->transform(CLI::CheckedTransformer(monitors))
         ->type_name("alive|dead|unknown");
+}
+
+void add_daemon_options(CLI::App& app, DaemonOptions& options)
+{
+    app.name("chainkeeperd");
+    app.description("Keeps kubelet's netfilter chains alive in this network namespace.");
+    add_policy_option(app, options.policy);
+    add_assume_monitor_option(app, options.policy);
+    app.add_flag("--dry-run", options.dry_run, "Report what would be repaired, and write nothing");
+    app.add_option("--log-level", options.log_level, "debug, info, warning or error")
+        ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+        ->type_name("LEVEL")
+        ->capture_default_str();
+    app.set_version_flag("--version", std::string{version_line("chainkeeperd")});
 }
 
 void fill_standard_streams()

@@ -21,6 +21,14 @@ struct PolicyOptions {
 void add_policy_option(CLI::App& app, PolicyOptions& options);
 void add_assume_monitor_option(CLI::App& app, PolicyOptions& options);
 
+// Those of the daemon.
+struct DaemonOptions {
+    PolicyOptions policy;
+    bool dry_run = false;
+    std::string log_level = "info";
+};
+void add_daemon_options(CLI::App& app, DaemonOptions& options);
+
 // Opens /dev/null on each of descriptors 0 to 2 that is closed, so that no file or socket of ours is taken for a
 // terminal.
 void fill_standard_streams();

@@ -6,20 +6,45 @@
 
 namespace chainkeeper::daemon {
 
+tl::expected<policies::SourcedPolicy, policies::PolicyError>
+load_effective_sourced_policy(const std::optional<std::filesystem::path>& file)
+{
+    if (file)
+        return policies::load_sourced_policy(*file);
+    std::error_code error;
+    if (!std::filesystem::exists(policies::default_policy_path, error))
+        return policies::SourcedPolicy{};
+    return policies::load_sourced_policy(policies::default_policy_path);
+}
+
 tl::expected<policies::Policy, policies::PolicyError>
 load_effective_policy(const std::optional<std::filesystem::path>& file)
 {
-    if (file)
-        return policies::load_policy(*file);
-    std::error_code error;
-    if (!std::filesystem::exists(policies::default_policy_path, error))
-        return policies::Policy{};
-    return policies::load_policy(policies::default_policy_path);
+    return load_effective_sourced_policy(file).map(
+        [](policies::SourcedPolicy&& sourced) { return std::move(sourced.policy); });
 }
 
-tl::expected<std::vector<repair::DesiredState>, std::string> guarded_sets(const policies::Policy& policy)
+namespace {
+
+std::string_view effective_version(const policies::Policy& policy, std::string_view kubelet_version)
 {
-    return policies::profile_named(policy.kubelet.version).map([&](const auto& profile) {
+    const bool asks_kubelet = policy.kubelet.version == "auto" && policies::profile_named(kubelet_version);
+    return asks_kubelet ? kubelet_version : std::string_view{policy.kubelet.version};
+}
+
+// What a kubelet makes that no profile was tested with is kubelet's to say: it is made to say it.
+policies::Policy for_version(policies::Policy policy, std::string_view version)
+{
+    const auto parsed = policies::parse_version(version);
+    if (parsed && policies::is_newer_than_known(*parsed))
+        policy.repair.strategy = policies::Strategy::nudge;
+    return policy;
+}
+
+tl::expected<std::vector<repair::DesiredState>, std::string> sets_of(const policies::Policy& policy,
+                                                                     std::string_view version)
+{
+    return policies::profile_named(version).map([&](const auto& profile) {
         std::vector<repair::DesiredState> sets;
         for (const auto family : policy.guard.families)
             sets.push_back(profile.of(family));
@@ -27,18 +52,31 @@ tl::expected<std::vector<repair::DesiredState>, std::string> guarded_sets(const 
     });
 }
 
-tl::expected<Keeper::Settings, std::string> make_settings(const policies::Policy& policy)
+}  // namespace
+
+tl::expected<std::vector<repair::DesiredState>, std::string> guarded_sets(const policies::Policy& policy)
 {
-    return guarded_sets(policy).map([&](auto sets) {
+    return sets_of(policy, policy.kubelet.version);
+}
+
+BackendEvidence gather_backend_evidence()
+{
+    return {.remembered = remembered_backend(state_directory()), .iptables_says = ask_iptables()};
+}
+
+tl::expected<Keeper::Settings, std::string> make_settings(const policies::Policy& policy, BackendEvidence backend,
+                                                          std::string_view kubelet_version)
+{
+    const auto version = effective_version(policy, kubelet_version);
+    backend.policy = policy.guard.backend;
+    return sets_of(policy, version).map([&](auto sets) {
         return Keeper::Settings{
-            .policy = policy,
+            .policy = for_version(policy, version),
             .desired = std::move(sets),
             .timing = {.monitor_interval = policy.kubelet.monitor_interval, .init_grace = policy.kubelet.init_grace},
             .dry_run = policy.repair.mode == policies::Mode::dry_run,
             .assumed_monitor = std::nullopt,
-            .backend = {.policy = policy.guard.backend,
-                        .remembered = remembered_backend(state_directory()),
-                        .iptables_says = ask_iptables()}};
+            .backend = backend};
     });
 }
 

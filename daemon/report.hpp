@@ -9,6 +9,8 @@
 #include "repair/finding.hpp"
 #include "repair/plan.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -36,6 +38,10 @@ struct Decided {
     policies::Monitor monitor = policies::Monitor::unknown;
     KubeletEvidence::Source source = KubeletEvidence::Source::none;
     std::string backend;  // what the choice of the backend rests on
+    // Of `refuse: standoff`: the unit or the program that takes away what was repaired, and until when it is left
+    // alone.
+    std::string standoff_against;
+    std::optional<WallTime> standoff_until;
 };
 
 struct Committed {
@@ -49,6 +55,7 @@ struct Committed {
 struct Verified {
     Instant at;
     bool fulfilled = false;  // all that the plan was to mend is mended
+    bool nudged = false;     // the plan was to nudge kubelet: what is missing is kubelet's to mend
     repair::Diagnosis after;
 };
 
@@ -94,8 +101,14 @@ struct Trouble {
 
 // Worth knowing, and nothing wrong.
 struct Notice {
+    enum class Kind : std::uint8_t {
+        other,
+        started,   // the daemon has looked for the first time
+        stopping,  // it ends as it was asked to
+    };
     Instant at;
     std::string what;
+    Kind kind = Kind::other;
 };
 
 using Report = std::variant<Heard, Settled, Decided, Committed, Verified, KubeletNews, HoldSet, HoldEnded, WindowOpened,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/report_text.hpp"
 
-#include "repair/printable.hpp"
+#include "daemon/short_text.hpp"
+#include "daemon/utc_time.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace chainkeeper::daemon {
 
@@ -16,6 +18,9 @@ using repair::Outcome;
 
 Severity severity_of(const Decision& decision)
 {
+    // The node stays broken until somebody has settled it with the other party.
+    if (decision.row == policies::Row::standoff)
+        return Severity::error;
     switch (decision.action) {
     case Action::none:
     case Action::wait: return Severity::info;
@@ -32,8 +37,10 @@ std::string duration_text(Duration duration)
     return fmt::format("{} ms", std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
-// More than a whole guarded set; what is beyond says no more, and would be written within the loop.
-constexpr std::size_t most_findings = 25;
+// In bytes. A kernel's chain, rule or program may be called anything.
+constexpr std::size_t longest_line = 1024;
+constexpr std::size_t longest_command_line = 256;
+constexpr std::size_t longest_name = 256;  // of a unit or a program
 
 void add_findings(std::vector<Line>& lines, Severity severity, const repair::Diagnosis& diagnosis)
 {
@@ -48,23 +55,50 @@ void add_findings(std::vector<Line>& lines, Severity severity, const repair::Dia
 
 std::string flush_text(const Burst& burst)
 {
-    return fmt::format("flush by {}: {} lost in {} transaction(s) within {}",
-                       burst.worst ? writer_text(*burst.worst) : "somebody", to_string(burst.losses),
-                       burst.generation_count, duration_text(burst.last - burst.first));
+    return fmt::format("flush by {}: {} lost in {} transaction(s) within {}", culprit_text(burst.culprit()),
+                       to_string(burst.losses), burst.generation_count, duration_text(burst.last - burst.first));
+}
+
+// "against iptables.service until 2026-11-21T08:00:00.000000Z"
+std::string standoff_text(const Decided& decided)
+{
+    const auto until = decided.standoff_until ? fmt::format(" until {}", utc_text(*decided.standoff_until)) : "";
+    return fmt::format("against {}{}", decided.standoff_against.empty() ? "somebody" : decided.standoff_against, until);
+}
+
+// What the name of the unit rests on, where it is not the process itself.
+std::string_view basis_text(Confidence confidence)
+{
+    switch (confidence) {
+    case Confidence::job: return "the unit had a job at that time";
+    case Confidence::burst: return "the unit wrote another transaction of the same burst";
+    case Confidence::none:
+    case Confidence::process: break;
+    }
+    return "";
+}
+
+// ": `iptables -F`"
+std::string command_text(const Culprit& culprit)
+{
+    if (culprit.command_line.empty())
+        return {};
+    return fmt::format(": `{}`", short_text(culprit.command_line, longest_command_line));
 }
 
 struct LinesOf {
     std::vector<Line> operator()(const Heard& heard) const
     {
-        return {{Severity::debug, fmt::format("generation {} by {}: {} lost", heard.generation.id,
-                                              writer_text(heard.generation), to_string(heard.generation.losses))}};
+        return {
+            {Severity::debug, fmt::format("generation {} by {}: {} lost", heard.generation.id,
+                                          writer_text(heard.generation.culprit), to_string(heard.generation.losses))}};
     }
 
     std::vector<Line> operator()(const Settled& settled) const
     {
         const auto& burst = settled.burst;
         std::vector<Line> lines;
-        if (burst.losses.any())
+        if (burst.losses.any() || burst.gaps.empty())
             lines.push_back({Severity::warning, flush_text(burst)});
         for (const auto& gap : burst.gaps)
             lines.push_back({Severity::warning, fmt::format("{}: the ruleset was read again", gap)});
@@ -106,6 +140,9 @@ struct LinesOf {
     std::vector<Line> operator()(const Verified& verified) const
     {
         const auto family = verified.after.family;
+        if (verified.fulfilled && verified.nudged)
+            return {{Severity::info,
+                     fmt::format("{}: kubelet's canary is gone: kubelet is to rebuild its chains", to_string(family))}};
         if (verified.fulfilled)
             return {{Severity::info, fmt::format("{}: all that was to be repaired is there", to_string(family))}};
         std::vector<Line> lines{
@@ -123,7 +160,8 @@ struct LinesOf {
 
     std::vector<Line> operator()(const HoldSet& set) const
     {
-        return {{Severity::warning, fmt::format("held by {}: {}", set.hold.login, set.hold.reason)}};
+        return {{Severity::warning, fmt::format("{} by {} until {}: {}", set.hold.stop ? "stopped" : "held",
+                                                set.hold.login, utc_text(set.hold.until), set.hold.reason)}};
     }
 
     std::vector<Line> operator()(const HoldEnded& ended) const
@@ -133,9 +171,10 @@ struct LinesOf {
         return {{Severity::info, fmt::format("the hold was released by {}", ended.released_by)}};
     }
 
-    std::vector<Line> operator()(const WindowOpened& /*opened*/) const
+    std::vector<Line> operator()(const WindowOpened& opened) const
     {
-        return {{Severity::info, "a change window is open: nothing is written"}};
+        return {{Severity::info,
+                 fmt::format("a change window is open until {}: nothing is written", utc_text(opened.until))}};
     }
 
     std::vector<Line> operator()(const WindowClosed& /*closed*/) const
@@ -162,6 +201,9 @@ struct LinesOf {
         if (decided.decision.row == policies::Row::backend_ambiguous)
             return fmt::format("{}: {} ({}; [guard] backend in the policy settles it)", family, decision,
                                decided.backend);
+        if (decided.decision.row == policies::Row::standoff)
+            return fmt::format("{}: {} ({}; {} finding(s) stay)", family, decision, standoff_text(decided),
+                               decided.diagnosis.findings.size());
         return fmt::format("{}: {} ({} finding(s); kubelet's Monitor is {}, by {})", family, decision,
                            decided.diagnosis.findings.size(), to_string(decided.monitor), to_string(decided.source));
     }
@@ -169,18 +211,32 @@ struct LinesOf {
 
 }  // namespace
 
-std::string writer_text(const GenerationHeard& generation)
+std::string writer_text(const Culprit& culprit)
 {
-    if (generation.culprit.comm.empty())
+    if (culprit.comm.empty())
         return "somebody";
-    return fmt::format("{} (pid {})", repair::printable(generation.culprit.comm), generation.culprit.pid);
+    return fmt::format("{} (pid {})", short_text(culprit.comm, longest_name), culprit.pid);
+}
+
+std::string culprit_text(const Culprit& culprit)
+{
+    const auto comm = short_text(culprit.comm, longest_name);
+    if (culprit.unit.empty())
+        return comm.empty() ? "somebody" : fmt::format("{} (pid {}{})", comm, culprit.pid, command_text(culprit));
+    std::vector<std::string> details;
+    if (!comm.empty())
+        details.push_back(fmt::format("{}, pid {}{}", comm, culprit.pid, command_text(culprit)));
+    if (const auto basis = basis_text(culprit.confidence); !basis.empty())
+        details.emplace_back(basis);
+    const auto unit = short_text(culprit.unit, longest_name);
+    return details.empty() ? unit : fmt::format("{} ({})", unit, fmt::join(details, "; "));
 }
 
 std::vector<Line> lines_of(const Report& report)
 {
     auto lines = std::visit(LinesOf{}, report);
     for (auto& line : lines)
-        line.text = repair::printable(line.text);
+        line.text = short_text(line.text, longest_line);
     return lines;
 }
 

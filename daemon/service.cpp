@@ -23,17 +23,14 @@ repair::Result<std::unique_ptr<Service>> Service::start(EventLoop& loop, ReportS
         return tl::unexpected(backend.error());
     std::unique_ptr<Service> service{new Service{sink, *std::move(listener), *std::move(backend)}};
     auto* const self = service.get();
-    repair::Backend* writer = self->backend_.get();
-    if (settings.dry_run)
-        writer = &self->recorder_.emplace(*self->backend_);
-    self->keeper_ = std::make_unique<Keeper>(Keeper::Parts{.backend = *writer, .clock = self->clock_, .sink = sink},
-                                             std::move(settings));
+    self->keeper_ = std::make_unique<Keeper>(
+        Keeper::Parts{.backend = *self->backend_, .clock = self->clock_, .sink = sink}, std::move(settings));
     auto timer = loop.add_timer([self] { self->look_when_due(); });
     if (!timer)
         return tl::unexpected(timer.error());
     self->timer_ = *timer;
     self->timer_->set(self->keeper_->next_look());
-    const auto watched = loop.add_readable(self->events_->descriptor(), [self] { self->read_events(); });
+    const auto watched = loop.add_readable(self->events_->descriptor(), [self] { self->look_when_due(); });
     if (!watched)
         return tl::unexpected(watched.error());
     return service;
@@ -41,11 +38,12 @@ repair::Result<std::unique_ptr<Service>> Service::start(EventLoop& loop, ReportS
 
 void Service::recheck(const std::string& reason)
 {
-    keeper_->hear_gap(reason);
+    keeper_->recheck(reason);
     look_when_due();
 }
 
-void Service::read_events()
+// False: there is more to be read, and the loop will be back for it.
+bool Service::hear_what_waits()
 {
     const auto heard = events_->read([this](const repair::nft::Event& event) { keeper_->hear(event); });
     if (!heard)
@@ -54,8 +52,17 @@ void Service::read_events()
         keeper_->hear_gap("events were lost (ENOBUFS)");
     if (heard && heard->malformed > 0)
         note_malformed(heard->malformed);
-    if (!heard || !heard->more)
-        look_when_due();
+    return !heard || !heard->more;
+}
+
+// What waits to be heard is heard first: it may put the look off, for the ruleset may be in the middle of a change.
+void Service::look_when_due()
+{
+    constexpr Duration longest_delay = std::chrono::seconds{1};
+    const auto due = keeper_->next_look();
+    // A storm that never ends does not put it off for ever.
+    if (hear_what_waits() || (due && *due + longest_delay <= clock_.now()))
+        look_if_due();
 }
 
 // Logged once; what such a message said is unknown, so the ruleset is read again each time.
@@ -67,7 +74,22 @@ void Service::note_malformed(unsigned messages)
     keeper_->hear_gap(fmt::format("{} netlink message(s) so far made no sense", malformed_));
 }
 
-void Service::look_when_due()
+void Service::look_now()
+{
+    hear_what_waits();
+    keeper_->look_now();
+    if (on_look_)
+        on_look_();
+    timer_->set(keeper_->next_look());
+}
+
+void Service::adopt(Keeper::Settings settings, const std::string& reason)
+{
+    keeper_->adopt(std::move(settings), reason);
+    look_when_due();
+}
+
+void Service::look_if_due()
 {
     const auto due = keeper_->next_look();
     if (due && *due <= clock_.now()) {

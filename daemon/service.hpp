@@ -7,7 +7,6 @@
 #include "daemon/keeper.hpp"
 #include "daemon/report.hpp"
 #include "repair/nft/backend.hpp"
-#include "repair/recorder.hpp"
 
 #include <memory>
 #include <optional>
@@ -23,6 +22,13 @@ public:
     // Something happened that events cannot tell of: look at everything again.
     void recheck(const std::string& reason);
 
+    // Looks at everything now, unless the ruleset moves.
+    void look_now();
+    // Another policy, or another version of kubelet.
+    void adopt(Keeper::Settings settings, const std::string& reason);
+    // To be called when the keeper was told of something.
+    void look_when_due();
+
     [[nodiscard]] Keeper& keeper() { return *keeper_; }
     // Called after each look.
     void on_look(std::function<void()> callback) { on_look_ = std::move(callback); }
@@ -30,15 +36,14 @@ public:
 private:
     Service(ReportSink& sink, std::unique_ptr<EventSource> events, std::unique_ptr<repair::nft::NftBackend> backend);
 
-    void read_events();
+    bool hear_what_waits();
+    void look_if_due();
     void note_malformed(unsigned messages);
-    void look_when_due();
 
     SystemClock clock_;
     ReportSink& sink_;
     std::unique_ptr<EventSource> events_;
     std::unique_ptr<repair::nft::NftBackend> backend_;
-    std::optional<repair::Recorder> recorder_;
     std::unique_ptr<Keeper> keeper_;
     std::optional<EventLoop::Timer> timer_;
     std::function<void()> on_look_;

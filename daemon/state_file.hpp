@@ -8,8 +8,8 @@
 
 namespace chainkeeper::daemon {
 
-// Replaces `path` in one step: a reader, or a crash of this program, meets the old text or the new one. Its directory
-// must exist.
+// Replaces `path` in one step: a reader, a crash of this program or a loss of power meets the old text or the new one.
+// Its directory must exist. It is on the disk when this returns.
 repair::Result<void> write_state_file(const std::filesystem::path& path, std::string_view text);
 
 // $STATE_DIRECTORY and $RUNTIME_DIRECTORY as systemd sets them, else the usual places.

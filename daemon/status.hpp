@@ -4,6 +4,7 @@
 #include "daemon/hold.hpp"
 #include "daemon/kubelet_evidence.hpp"
 #include "daemon/unit_state.hpp"
+#include "daemon/utc_time.hpp"
 #include "policies/decide.hpp"
 #include "repair/finding.hpp"
 
@@ -49,8 +50,8 @@ struct Status {
     std::string policy_error;   // of the last reload, or of the start; empty: the policy is in force
 };
 
-// {"healthy": true, "mode": "repair", "backend": {"name": "nft", "evidence": "…"},
-//  "systemd": true,
+// {"healthy": true (null before the first look), "mode": "repair", "backend": {"name": "nft", "evidence": "…"},
+//  "systemd": true, "disruptor_jobs": [{"unit": "iptables.service", "type": "restart"}],
 //  "kubelet": {"state": "active" | "inactive" | "unknown", "unit": "kubelet.service", "invocation": "…",
 //              "active_since_us": CLOCK_MONOTONIC, "main_pid": 4711, "version": "v1.34.2", "opted_out": false},
 //  "families": [{"family": "ipv4", "diagnosis": {…}, "decision": "healthy", "monitor": "alive", "source": "journal",
@@ -61,8 +62,5 @@ struct Status {
 //  "last_incident": {…} | null, "policy_error": null}
 // A time is "2026-11-21T08:00:00.123456Z"; what is not known is null.
 nlohmann::json to_json(const Status& status);
-
-// "2026-11-21T08:00:00.123456Z"
-std::string utc_text(policies::WallTime time);
 
 }  // namespace chainkeeper::daemon

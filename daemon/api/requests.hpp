@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/hold.hpp"
+#include "daemon/status.hpp"
 #include "repair/error.hpp"
 
 #include <functional>
@@ -14,13 +15,13 @@ namespace chainkeeper::daemon {
 
 // What the bus asks of the daemon. None of it blocks for longer than a look and a commit.
 struct Requests {
-    // What is so now (daemon/status.hpp), from a fresh look that writes nothing.
-    std::function<nlohmann::json()> check;
-    // The same without a look: what the last one found.
-    std::function<nlohmann::json()> status;
-    // What a repair would write now, with everything that the policy allows.
+    // What is so now, from a fresh look that writes nothing.
+    std::function<Status()> check;
+    // The same without a look: what the last one found. Of no family before the first.
+    std::function<Status()> status;
+    // What a repair would write now, with everything that the policy allows: plan_json() of daemon/looked.hpp.
     std::function<nlohmann::json()> plan;
-    // A look by the daemon's own table, at once; `dry_run` writes nothing whatever the table says.
+    // A look by the daemon's own table, at once; `dry_run` writes nothing whatever the table says: repair_json().
     std::function<nlohmann::json(bool dry_run)> repair;
     // Somebody knows that something happened: look again when the ruleset has settled.
     std::function<void(const std::string& reason)> recheck;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/command/ask_daemon.hpp"
 #include "daemon/command/command.hpp"
+#include "daemon/json_read.hpp"
 #include "daemon/policy_source.hpp"
 #include "repair/diagnose.hpp"
 #include "repair/json.hpp"
@@ -14,58 +16,73 @@ namespace chainkeeper::daemon {
 
 namespace {
 
-repair::Result<std::vector<repair::Diagnosis>> diagnose_all(const std::vector<repair::DesiredState>& sets)
+using nlohmann::json;
+
+// Diagnoses, a family each.
+Answer<json> diagnose_all(const std::vector<repair::DesiredState>& sets)
 {
     auto backend = repair::nft::NftBackend::open();
     if (!backend)
-        return tl::unexpected(backend.error());
-    std::vector<repair::Diagnosis> diagnoses;
+        return tl::unexpected(backend.error().what);
+    auto diagnoses = json::array();
     for (const auto& desired : sets) {
         const auto snapshot = (*backend)->observe(desired);
         if (!snapshot)
-            return tl::unexpected(snapshot.error());
-        diagnoses.push_back(repair::diagnose(desired, *snapshot));
+            return tl::unexpected(snapshot.error().what);
+        diagnoses.push_back(repair::to_json(repair::diagnose(desired, *snapshot)));
     }
     return diagnoses;
 }
 
-void print_text(const std::vector<repair::Diagnosis>& diagnoses, bool healthy)
+Answer<json> look_here(const CommandOptions& options)
+{
+    return load_effective_policy(options.policy.policy)
+        .map_error([](const auto& error) { return error.what; })
+        .and_then(guarded_sets)
+        .and_then(diagnose_all);
+}
+
+Answer<json> diagnoses_of(const json& status)
+{
+    auto diagnoses = json::array();
+    for (const auto& family : array_member(status, "families"))
+        diagnoses.push_back(member(family, "diagnosis"));
+    if (diagnoses.empty())
+        return tl::unexpected(
+            std::string{"chainkeeperd could not look at the ruleset: `journalctl -u chainkeeperd` says why"});
+    return diagnoses;
+}
+
+bool is_healthy(const json& diagnosis)
+{
+    return array_member(diagnosis, "findings").empty();
+}
+
+void print_text(const json& diagnoses, bool healthy)
 {
     for (const auto& diagnosis : diagnoses) {
-        const auto count = diagnosis.findings.size();
-        fmt::print("{}: {}\n", to_string(diagnosis.family),
-                   diagnosis.healthy() ? "healthy" : fmt::format("{} finding{}", count, count == 1 ? "" : "s"));
-        for (const auto& finding : diagnosis.findings)
-            fmt::print("  {}\n", repair::printable(describe(diagnosis.family, finding)));
+        const auto& findings = array_member(diagnosis, "findings");
+        const auto count = findings.size();
+        fmt::print("{}: {}\n", repair::printable(text_member(diagnosis, "family")),
+                   is_healthy(diagnosis) ? "healthy" : fmt::format("{} finding{}", count, count == 1 ? "" : "s"));
+        for (const auto& finding : findings)
+            fmt::print("  {}\n", repair::printable(text_member(finding, "text")));
     }
     if (!healthy)
         fmt::print("`chainkeeper plan` shows what a repair would write\n");
-}
-
-void print_report(const std::vector<repair::Diagnosis>& diagnoses, bool healthy)
-{
-    auto families = nlohmann::json::array();
-    for (const auto& diagnosis : diagnoses)
-        families.push_back(repair::to_json(diagnosis));
-    print_json(nlohmann::json{{"healthy", healthy}, {"families", std::move(families)}});
 }
 
 }  // namespace
 
 int run_check(const CommandOptions& options)
 {
-    const auto policy = load_effective_policy(options.policy.policy);
-    if (!policy)
-        return give_up(options, policy.error().what);
-    const auto sets = guarded_sets(*policy);
-    if (!sets)
-        return give_up(options, sets.error());
-    const auto diagnoses = diagnose_all(*sets);
+    const auto daemon = daemon_in_charge(options);
+    const auto diagnoses = daemon ? daemon->check().and_then(diagnoses_of) : look_here(options);
     if (!diagnoses)
-        return give_up(options, diagnoses.error().what);
-    const bool healthy = std::ranges::all_of(*diagnoses, &repair::Diagnosis::healthy);
+        return give_up(options, diagnoses.error());
+    const bool healthy = std::ranges::all_of(*diagnoses, is_healthy);
     if (options.json)
-        print_report(*diagnoses, healthy);
+        print_json(json{{"healthy", healthy}, {"families", *diagnoses}});
     else
         print_text(*diagnoses, healthy);
     return healthy ? exit_healthy : exit_findings;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/history/history_file.hpp"
 #include "daemon/options.hpp"
 
 #include <filesystem>
@@ -24,7 +25,32 @@ int run_check(const CommandOptions& options);
 int run_plan(const CommandOptions& options);
 int run_repair(const CommandOptions& options, bool dry_run);
 int run_policy_check(const std::filesystem::path& file, bool json);
+int run_policy_show(const CommandOptions& options);
 int run_rehearse(const CommandOptions& options);
+
+// Those that are about the daemon. Without one, status looks by itself, history reads its file, and the rest says how
+// to start it.
+int run_status(const CommandOptions& options);
+int run_watch(const CommandOptions& options);
+struct HoldOptions {
+    std::string length;  // "2h"
+    std::string reason;
+    bool stop = false;
+};
+int run_hold(const CommandOptions& options, const HoldOptions& hold);
+int run_release(const CommandOptions& options);
+int run_recheck(const CommandOptions& options, const std::string& reason);
+int run_reload(const CommandOptions& options);
+struct HistoryOptions {
+    unsigned last = 20;
+    bool with_timeline = false;
+};
+int run_history(const CommandOptions& options, const HistoryOptions& history);
+
+// What a daemon has written, or writes.
+HistoryFile recorded_history();
+// Of a status: healthy, findings, or unknown where nothing was looked at.
+int exit_code_of_status(const nlohmann::json& status);
 
 // To standard output, with what is not UTF-8 replaced.
 void print_json(const nlohmann::json& json);

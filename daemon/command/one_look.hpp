@@ -2,24 +2,12 @@
 #pragma once
 
 #include "daemon/command/command.hpp"
-#include "daemon/report.hpp"
-#include "repair/error.hpp"
+#include "daemon/looked.hpp"
 
-#include <vector>
+#include <string>
+#include <tl/expected.hpp>
 
 namespace chainkeeper::daemon {
-
-// What one look of the daemon's own kind came to in one family.
-struct FamilyLook {
-    Decided decided;
-    std::optional<Committed> committed;
-    std::optional<Verified> verified;
-};
-
-struct Looked {
-    std::vector<FamilyLook> families;
-    std::vector<std::string> troubles;
-};
 
 // Looks, decides and, unless `dry_run`, repairs and verifies once, by the daemon's decision table and with the evidence
 // that a daemon has left. Refuses to write while a daemon runs. The error is a sentence.

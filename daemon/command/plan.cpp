@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/command/ask_daemon.hpp"
 #include "daemon/command/command.hpp"
 #include "daemon/command/one_look.hpp"
-#include "daemon/report_text.hpp"
-#include "repair/json.hpp"
-#include "repair/restore_text.hpp"
+#include "daemon/json_read.hpp"
+#include "repair/printable.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -13,61 +13,73 @@ namespace chainkeeper::daemon {
 
 namespace {
 
-std::string_view restore_command(repair::Family family)
+using nlohmann::json;
+
+std::string_view restore_command(std::string_view family)
 {
-    return family == repair::Family::ipv4 ? "iptables-restore --noflush" : "ip6tables-restore --noflush";
+    return family == "ipv4" ? "iptables-restore --noflush" : "ip6tables-restore --noflush";
 }
 
-// Comments are for iptables-restore's parser too, so the text can be fed to it as it is, a family at a time.
-void print_text(const Looked& looked)
+bool writes(const json& family)
 {
-    for (const auto& [decided, committed, verified] : looked.families) {
-        const auto family = decided.diagnosis.family;
-        const auto& plan = decided.plan;
-        for (const auto& line : lines_of(decided))
-            fmt::print("# {}\n", line.text);
-        if (!plan.empty())
-            fmt::print("# from generation {}, for {}\n{}", plan.generation, restore_command(family),
-                       repair::restore_text(plan));
+    return !array_member(member(family, "plan"), "steps").empty();
+}
+
+// Its lines are iptables-restore's, which has no control characters but the ends of lines.
+void print_lines(const std::string& text)
+{
+    for (std::string_view rest = text; !rest.empty();) {
+        const auto line = rest.substr(0, rest.find('\n'));
+        fmt::print("{}\n", repair::printable(line));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     }
 }
 
-void print_report(const Looked& looked)
+// Comments are for iptables-restore's parser too, so the text can be fed to it as it is, a family at a time.
+void print_text(const json& planned)
 {
-    auto families = nlohmann::json::array();
-    for (const auto& look : looked.families)
-        families.push_back({{"family", to_string(look.decided.diagnosis.family)},
-                            {"decision", to_string(look.decided.decision)},
-                            {"diagnosis", repair::to_json(look.decided.diagnosis)},
-                            {"plan", repair::to_json(look.decided.plan)},
-                            {"restore", repair::restore_text(look.decided.plan)}});
-    print_json(nlohmann::json{{"families", std::move(families)}});
+    for (const auto& family : array_member(planned, "families")) {
+        for (const auto& line : array_member(family, "lines"))
+            if (line.is_string())
+                fmt::print("# {}\n", repair::printable(line.get<std::string>()));
+        if (!writes(family))
+            continue;
+        fmt::print("# from generation {}, for {}\n", count_member(member(family, "plan"), "generation"),
+                   restore_command(text_member(family, "family")));
+        print_lines(text_member(family, "restore"));
+    }
 }
 
 // What would be written cannot be told while the backend is in doubt.
-bool is_undecided(const FamilyLook& look)
+bool is_undecided(const json& family)
 {
-    return look.decided.decision.action == policies::Action::refuse;
+    return text_member(family, "decision").starts_with("refuse");
+}
+
+Answer<json> look_here(const CommandOptions& options)
+{
+    constexpr bool dry_run = true;
+    return look_once(options, dry_run).map(plan_json);
 }
 
 }  // namespace
 
 int run_plan(const CommandOptions& options)
 {
-    constexpr bool dry_run = true;
-    const auto looked = look_once(options, dry_run);
-    if (!looked)
-        return give_up(options, looked.error());
-    if (!looked->troubles.empty())
-        return give_up(options, looked->troubles.front());
+    const auto daemon = daemon_in_charge(options);
+    const auto planned = daemon ? daemon->plan() : look_here(options);
+    if (!planned)
+        return give_up(options, planned.error());
+    if (const auto& errors = array_member(*planned, "errors"); !errors.empty())
+        return give_up(options, errors[0].is_string() ? errors[0].get<std::string>() : errors.dump());
     if (options.json)
-        print_report(*looked);
+        print_json(*planned);
     else
-        print_text(*looked);
-    if (std::ranges::any_of(looked->families, is_undecided))
+        print_text(*planned);
+    const auto& families = array_member(*planned, "families");
+    if (std::ranges::any_of(families, is_undecided))
         return exit_unknown;
-    const auto writes = [](const FamilyLook& look) { return !look.decided.plan.empty(); };
-    return std::ranges::any_of(looked->families, writes) ? exit_findings : exit_healthy;
+    return std::ranges::any_of(families, writes) ? exit_findings : exit_healthy;
 }
 
 }  // namespace chainkeeper::daemon

@@ -29,7 +29,7 @@ tl::expected<Keeper::Settings, std::string> rehearsal_settings(const CommandOpti
 {
     return load_effective_policy(options.policy.policy)
         .map_error([](const auto& error) { return error.what; })
-        .and_then(make_settings)
+        .and_then([](const policies::Policy& policy) { return make_settings(policy, gather_backend_evidence()); })
         .and_then([](Keeper::Settings settings) -> tl::expected<Keeper::Settings, std::string> {
             if (settings.backend.iptables_says != KnownBackend::nft)
                 return tl::unexpected(

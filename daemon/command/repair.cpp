@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/command/ask_daemon.hpp"
 #include "daemon/command/command.hpp"
 #include "daemon/command/one_look.hpp"
-#include "daemon/report_text.hpp"
-#include "repair/json.hpp"
+#include "daemon/json_read.hpp"
+#include "repair/printable.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -12,84 +13,64 @@ namespace chainkeeper::daemon {
 
 namespace {
 
-using repair::Outcome;
+using nlohmann::json;
 
-void print_lines(const Report& report)
+bool is_assist(const json& family)
 {
-    for (const auto& line : lines_of(report))
-        fmt::print("{}\n", line.text);
+    return text_member(family, "decision").ends_with(": assist");
 }
 
-void print_text(const Looked& looked)
+void print_text(const json& repaired)
 {
-    for (const auto& [decided, committed, verified] : looked.families) {
-        print_lines(decided);
-        if (committed)
-            print_lines(*committed);
-        if (verified)
-            print_lines(*verified);
-        if (decided.decision.row == policies::Row::assist)
+    for (const auto& family : array_member(repaired, "families")) {
+        for (const auto& line : array_member(family, "lines"))
+            if (line.is_string())
+                fmt::print("{}\n", repair::printable(line.get<std::string>()));
+        if (is_assist(family))
             fmt::print("{}: the canaries are left to kubelet, so that it notices the flush; run this again when it has "
                        "not put them back\n",
-                       to_string(decided.diagnosis.family));
+                       repair::printable(text_member(family, "family")));
     }
 }
 
-nlohmann::json look_json(const FamilyLook& look)
-{
-    nlohmann::json json{{"family", to_string(look.decided.diagnosis.family)},
-                        {"decision", to_string(look.decided.decision)},
-                        {"diagnosis", repair::to_json(look.decided.diagnosis)},
-                        {"plan", repair::to_json(look.decided.plan)}};
-    if (look.committed)
-        json["outcome"] = {{"kind", to_string(look.committed->outcome.kind)},
-                           {"generation", look.committed->outcome.generation},
-                           {"detail", look.committed->outcome.detail},
-                           {"stale_commits", look.committed->stale_commits}};
-    if (look.verified)
-        json["verified"] = look.verified->fulfilled;
-    return json;
-}
-
-void print_report(const Looked& looked)
-{
-    auto families = nlohmann::json::array();
-    for (const auto& look : looked.families)
-        families.push_back(look_json(look));
-    print_json(nlohmann::json{{"families", std::move(families)}, {"errors", looked.troubles}});
-}
-
 // Healthy, or mended as the decision table says: what is left after an assist is kubelet's to do.
-bool is_well(const FamilyLook& look)
+bool is_well(const json& family)
 {
-    if (look.decided.diagnosis.healthy())
+    if (array_member(member(family, "diagnosis"), "findings").empty())
         return true;
-    if (look.verified)
-        return look.verified->fulfilled;
-    return look.decided.decision.row == policies::Row::assist && look.decided.plan.empty();
+    if (const auto& verified = member(family, "verified"); verified.is_boolean())
+        return verified.get<bool>();
+    return is_assist(family) && array_member(member(family, "plan"), "steps").empty();
 }
 
-bool is_denied(const FamilyLook& look)
+bool is_denied(const json& family)
 {
-    return look.committed && look.committed->outcome.kind == Outcome::Kind::denied;
+    return text_member(member(family, "outcome"), "kind") == "denied";
+}
+
+int exit_code_of(const json& families)
+{
+    if (std::ranges::any_of(families, is_denied))
+        return exit_unknown;
+    return std::ranges::all_of(families, is_well) ? exit_healthy : exit_findings;
 }
 
 }  // namespace
 
 int run_repair(const CommandOptions& options, bool dry_run)
 {
-    const auto looked = look_once(options, dry_run);
-    if (!looked)
-        return give_up(options, looked.error());
+    const auto daemon = daemon_in_charge(options);
+    const auto repaired = daemon ? daemon->repair(dry_run) : look_once(options, dry_run).map(repair_json);
+    if (!repaired)
+        return give_up(options, repaired.error());
     if (options.json)
-        print_report(*looked);
+        print_json(*repaired);
     else
-        print_text(*looked);
-    if (!looked->troubles.empty())
-        return options.json ? exit_unknown : give_up(options, looked->troubles.front());
-    if (std::ranges::any_of(looked->families, is_denied))
-        return exit_unknown;
-    return std::ranges::all_of(looked->families, is_well) ? exit_healthy : exit_findings;
+        print_text(*repaired);
+    if (const auto& errors = array_member(*repaired, "errors"); !errors.empty())
+        return options.json ? exit_unknown
+                            : give_up(options, errors[0].is_string() ? errors[0].get<std::string>() : errors.dump());
+    return exit_code_of(array_member(*repaired, "families"));
 }
 
 }  // namespace chainkeeper::daemon

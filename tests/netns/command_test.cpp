@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -195,6 +196,26 @@ TEST_CASE("repair leaves it to the daemon where one runs")
     CHECK(result.errors.find(fmt::format("(pid {})", daemon.process().pid())) != std::string::npos);
     CHECK(with_policy(node, {"repair", dead, "--dry-run"}).status == 1);
     CHECK(generation() == flushed);
+}
+
+TEST_CASE("policy show prints what is in force, and where it was written")
+{
+    const Node node;
+    const auto text = with_policy(node, {"policy", "show"}, {.mode = "off"});
+    CHECK(text.status == 0);
+    CHECK(text.errors.empty());
+    const auto file = node.folder() / "shown.toml";
+    std::ofstream{file} << text.output;
+    const auto json = json_of(chainkeeper(node, {"policy", "show", "--json", "--policy", file.string()}));
+    CHECK(json.at("repair").at("mode").at("value") == "off");
+    CHECK(json.at("repair").at("mode").at("from").get<std::string>().starts_with(file.string() + ":"));
+    CHECK(json.at("change_window").empty());
+
+    std::ofstream{file} << "[repair]\nmode = 1\n";
+    const auto refused = chainkeeper(node, {"policy", "show", "--policy", file.string()});
+    CHECK(refused.status == 2);
+    CHECK(refused.output.empty());
+    CHECK(refused.errors.find(file.string() + ":2:8: 'mode' must be a string") != std::string::npos);
 }
 
 TEST_CASE("help and version are answered, and an unknown option is not")

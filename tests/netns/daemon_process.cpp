@@ -78,12 +78,14 @@ std::size_t count_in(const std::string& text, const std::string& part)
 
 std::filesystem::path write_policy(const Node& node, const PolicyText& policy)
 {
-    write_text(policy_file(node), fmt::format("[guard]\nfamilies = {}\nbackend = \"nft\"\n"
-                                              "[kubelet]\nversion = \"1.{}\"\nmonitor_interval = \"{}\"\n"
-                                              "init_grace = \"{}\"\n"
-                                              "[repair]\nmode = \"{}\"\non_damage = \"{}\"\nsettle = \"{}\"\n",
-                                              policy.families, node.kubelet_minor(), policy.monitor_interval,
-                                              policy.init_grace, policy.mode, policy.on_damage, policy.settle));
+    write_text(policy_file(node),
+               fmt::format("[guard]\nfamilies = {}\nbackend = \"nft\"\n"
+                           "[kubelet]\nversion = \"1.{}\"\nmonitor_interval = \"{}\"\n"
+                           "init_grace = \"{}\"\n"
+                           "[repair]\nmode = \"{}\"\non_damage = \"{}\"\nsettle = \"{}\"\n"
+                           "[limits]\n{}\n",
+                           policy.families, node.kubelet_minor(), policy.monitor_interval, policy.init_grace,
+                           policy.mode, policy.on_damage, policy.settle, policy.limits));
     return policy_file(node);
 }
 
@@ -104,6 +106,7 @@ Daemon::Daemon(const Node& node, const DaemonOptions& options) : log_{log_file(n
     write_policy(node, options.policy);
     const NotifySocket notify{node.folder() / "notify"};
     auto start = daemon_start(node, options.arguments);
+    start.environment.insert(options.environment.begin(), options.environment.end());
     start.environment.emplace("NOTIFY_SOCKET", (node.folder() / "notify").string());
     process_ = std::make_unique<Process>(start);
     await("chainkeeperd was ready", [&] {

@@ -6,6 +6,7 @@
 #include "tests/support/command.hpp"
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,11 +21,15 @@ struct PolicyText {
     std::string settle = "50ms";
     std::string monitor_interval = "60s";
     std::string init_grace = "30s";
+    // More than any test repairs: standing off has tests of its own.
+    std::string limits = R"(repairs = 1000
+per = "1s")";
 };
 
 struct DaemonOptions {
     PolicyText policy{};
     std::vector<std::string> arguments{};
+    std::map<std::string, std::string> environment{};  // besides its directories
 };
 
 // Writes the node's policy file, which says that kubelet uses nf_tables. Returns where it is.

@@ -254,7 +254,7 @@ TEST_CASE("with a policy that cannot be read the daemon runs dry with the shippe
     const Node node;
     make_once(node);
     const auto file = write_policy(node, {});
-    const auto mistake = text_of(file) + "settel = \"1s\"\n";
+    const auto mistake = text_of(file) + "repiars = 3\n";
     write_text(file, mistake);
     const auto lines = std::ranges::count(mistake, '\n');
     const auto place = fmt::format("{}:{}:1: ", file.string(), lines);
@@ -263,7 +263,7 @@ TEST_CASE("with a policy that cannot be read the daemon runs dry with the shippe
     CHECK(checked.status == 2);
     CAPTURE(checked.errors);
     CHECK(checked.errors.find(place) != std::string::npos);
-    CHECK(checked.errors.find("settle") != std::string::npos);
+    CHECK(checked.errors.find("'repairs'") != std::string::npos);
 
     auto start = daemon_start(node, {"--assume-monitor=dead"});
     Process daemon{start};

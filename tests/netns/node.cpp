@@ -6,6 +6,7 @@
 #include "tests/netns/await.hpp"
 #include "tests/netns/process.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/failures.hpp"
 #include "tests/support/kubelet.hpp"
 #include "tests/support/ruleset.hpp"
 
@@ -24,8 +25,6 @@ namespace chainkeeper::tests {
 using repair::Family;
 
 namespace {
-
-bool failed = false;
 
 std::filesystem::path make_folder()
 {
@@ -70,7 +69,7 @@ Node::Node(unsigned kubelet_minor)
 
 Node::~Node()
 {
-    if (failed || std::uncaught_exceptions() > 0)
+    if (case_has_failed() || std::uncaught_exceptions() > 0)
         show_logs(folder_);
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
@@ -98,16 +97,6 @@ void Node::await_healthy()
 {
     for (const auto family : repair::all_families)
         await_healthy(family);
-}
-
-void note_start_of_case()
-{
-    failed = false;
-}
-
-void note_failure()
-{
-    failed = true;
 }
 
 Family each_family()

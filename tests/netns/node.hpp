@@ -42,10 +42,6 @@ private:
     std::unique_ptr<repair::nft::NftBackend> backend_;
 };
 
-// Told by the listener in main.cpp.
-void note_start_of_case();
-void note_failure();
-
 // The families one after the other, each in a run of the test case of its own.
 repair::Family each_family();
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/report_text.hpp"
+#include "daemon/short_text.hpp"
+#include "tests/unit/sample_reports.hpp"
 
 #include <doctest/doctest.h>
 
@@ -40,6 +42,84 @@ TEST_CASE("report text: a flush names who did most, how much, and how long it to
 {
     CHECK(only_line(Settled{.at = start, .burst = burst_by("nft")}) ==
           "flush by nft (pid 2): 1 table, 3 chains, 1 rule lost in 2 transaction(s) within 221 ms");
+}
+
+TEST_CASE("report text: a flush names the unit and the command line of who did it")
+{
+    const auto burst = tests::sample_burst(tests::sample_culprit());
+    CHECK(only_line(Settled{.at = start, .burst = burst}) ==
+          "flush by iptables.service (iptables, pid 13417: `iptables -F`): 0 tables, 5 chains, 3 rules lost in "
+          "3 transaction(s) within 38 ms");
+}
+
+TEST_CASE("report text: a culprit that was not read from its own process says what the name rests on")
+{
+    auto culprit = tests::sample_culprit();
+    culprit.command_line.clear();
+    culprit.confidence = Confidence::job;
+    CHECK(culprit_text(culprit) == "iptables.service (iptables, pid 13417; the unit had a job at that time)");
+    culprit.confidence = Confidence::burst;
+    CHECK(culprit_text(culprit) ==
+          "iptables.service (iptables, pid 13417; the unit wrote another transaction of the same burst)");
+    culprit.comm.clear();
+    culprit.confidence = Confidence::job;
+    CHECK(culprit_text(culprit) == "iptables.service (the unit had a job at that time)");
+}
+
+TEST_CASE("report text: a culprit outside of all units is named by program and command line")
+{
+    auto culprit = tests::sample_culprit();
+    culprit.unit.clear();
+    CHECK(culprit_text(culprit) == "iptables (pid 13417: `iptables -F`)");
+    culprit.command_line.clear();
+    CHECK(culprit_text(culprit) == "iptables (pid 13417)");
+    CHECK(culprit_text({}) == "somebody");
+}
+
+TEST_CASE("report text: no line is endless, whatever a program is called")
+{
+    auto culprit = tests::sample_culprit();
+    culprit.unit = std::string(100'000, 'u');
+    culprit.command_line = std::string(100'000, 'c');
+    culprit.comm = std::string(100'000, 'p');
+    CHECK(only_line(Settled{.at = start, .burst = tests::sample_burst(culprit)}).size() <= 1024);
+    CHECK(only_line(Trouble{.at = start, .what = std::string(100'000, 'x')}).size() == 1024);
+}
+
+TEST_CASE("report text: a standoff names the other party")
+{
+    auto decided = tests::sample_decision(policies::Row::standoff, policies::Action::refuse);
+    decided.standoff_against = "firewalld.service";
+    decided.standoff_until = tests::sample_wall + 1500us;
+    const auto lines = lines_of(decided);
+    CHECK(lines.front().text ==
+          "ipv4: refuse: standoff (against firewalld.service until 2026-11-21T08:00:00.001500Z; 1 finding(s) stay)");
+    CHECK(lines.front().severity == Severity::error);
+    decided.standoff_against.clear();
+    decided.standoff_until.reset();
+    CHECK(lines_of(decided).front().text == "ipv4: refuse: standoff (against somebody; 1 finding(s) stay)");
+}
+
+TEST_CASE("report text: a hold and a change window say until when")
+{
+    Hold hold{.set_at = tests::sample_wall, .until = tests::sample_wall + 2h, .reason = "CHG-1234", .login = "alice"};
+    CHECK(only_line(HoldSet{.at = start, .hold = hold}) == "held by alice until 2026-11-21T10:00:00.000000Z: CHG-1234");
+    hold.stop = true;
+    CHECK(only_line(HoldSet{.at = start, .hold = hold}) ==
+          "stopped by alice until 2026-11-21T10:00:00.000000Z: CHG-1234");
+    CHECK(only_line(WindowOpened{.at = start, .until = tests::sample_wall}) ==
+          "a change window is open until 2026-11-21T08:00:00.000000Z: nothing is written");
+}
+
+TEST_CASE("short text: is cut between two characters, and says so")
+{
+    CHECK(short_text("iptables", 8) == "iptables");
+    CHECK(short_text("iptables -F", 8) == "iptab…");
+    CHECK(short_text("äöüäöü", 8) == "äö…");
+    CHECK(short_text("äöüäöü", 9) == "äöü…");
+    CHECK(short_text("ab\ncd", 64) == "ab?cd");
+    CHECK(short_text("long", 2).empty());
+    CHECK(short_text(std::string(100, '\x80'), 20) == std::string(14, '?') + "…");
 }
 
 TEST_CASE("report text: thousands of findings are a few lines and a number")

@@ -38,10 +38,7 @@ void write_everything(FakeRuleset& ruleset, const repair::DesiredState& desired)
 }  // namespace
 
 KeeperNode::KeeperNode(daemon::Keeper::Settings settings)
-    : keeper{{.backend = settings.dry_run ? static_cast<repair::Backend&>(recorder) : backend,
-              .clock = clock,
-              .sink = sink},
-             std::move(settings)}
+    : keeper{{.backend = backend, .clock = clock, .sink = sink, .proc = "/nonexistent"}, std::move(settings)}
 {
 }
 

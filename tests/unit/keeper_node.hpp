@@ -2,7 +2,6 @@
 #pragma once
 
 #include "daemon/keeper.hpp"
-#include "repair/recorder.hpp"
 #include "tests/support/fake_backend.hpp"
 #include "tests/support/kubelet.hpp"
 
@@ -75,7 +74,6 @@ public:
 
     FakeClock clock;
     FakeBackend backend;
-    repair::Recorder recorder{backend};
     MemorySink sink;
     repair::DesiredState desired = guarded_since_1_27(repair::Family::ipv4);
     daemon::Keeper keeper;

@@ -191,6 +191,21 @@ TEST_CASE("tables and chains are created, and not taken as they are")
     }
 }
 
+TEST_CASE("a chain is deleted by its name, and not with the rules that it may hold")
+{
+    for (const auto family : all_families) {
+        const auto batch = batch_of(plan_of({DeleteChain{Table::mangle, "KUBE-KUBELET-CANARY"}}, family));
+        const auto messages = messages_of(batch);
+        REQUIRE(messages.size() == 3);
+        CHECK(type_of(messages[1]) == NFT_MSG_DELCHAIN);
+        CHECK((messages[1].flags & NLM_F_NONREC) != 0);
+        CHECK(netfilter_payload(messages[1])->protocol == (family == Family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6));
+        CHECK(find_string(attributes_of(messages[1]), NFTA_CHAIN_TABLE) == "mangle");
+        CHECK(find_string(attributes_of(messages[1]), NFTA_CHAIN_NAME) == "KUBE-KUBELET-CANARY");
+        CHECK_FALSE(find_attribute(attributes_of(messages[1]), NFTA_CHAIN_HANDLE));
+    }
+}
+
 TEST_CASE("a base chain has the hook, priority, type and default verdict that iptables gives it")
 {
     struct Form {

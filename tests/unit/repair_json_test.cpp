@@ -29,7 +29,8 @@ TEST_CASE("a plan is an object with one object for each step")
                               AddRule{Table::filter, "KUBE-FIREWALL", localnet_rule(), std::nullopt},
                               AddRule{Table::filter, "KUBE-FIREWALL", localnet_rule(), RulePosition{77, 3}},
                               InsertJump{Table::filter, "INPUT", firewall_jump()},
-                              DeleteRule{Table::filter, "KUBE-FIREWALL", RulePosition{78, 4}, firewall_jump()}}};
+                              DeleteRule{Table::filter, "KUBE-FIREWALL", RulePosition{78, 4}, firewall_jump()},
+                              DeleteChain{Table::mangle, "KUBE-KUBELET-CANARY"}}};
     const json expected = {
         {"family", "ipv4"},
         {"generation", 42},
@@ -40,7 +41,8 @@ TEST_CASE("a plan is an object with one object for each step")
           {{"do", "add_rule"}, {"table", "filter"}, {"chain", "KUBE-FIREWALL"}, {"rule", localnet}},
           {{"do", "add_rule"}, {"table", "filter"}, {"chain", "KUBE-FIREWALL"}, {"rule", localnet}, {"before_rule", 3}},
           {{"do", "insert_jump"}, {"table", "filter"}, {"chain", "INPUT"}, {"rule", "-j KUBE-FIREWALL"}},
-          {{"do", "delete_rule"}, {"table", "filter"}, {"chain", "KUBE-FIREWALL"}, {"rule", "-j KUBE-FIREWALL"}}}}};
+          {{"do", "delete_rule"}, {"table", "filter"}, {"chain", "KUBE-FIREWALL"}, {"rule", "-j KUBE-FIREWALL"}},
+          {{"do", "delete_chain"}, {"table", "mangle"}, {"chain", "KUBE-KUBELET-CANARY"}}}}};
     CHECK(to_json(plan) == expected);
 }
 

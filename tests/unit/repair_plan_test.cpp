@@ -238,6 +238,53 @@ TEST_CASE("a deletion is fulfilled when that rule is gone, though another one da
     CHECK(fulfilled(plan, diagnose(desired, snapshot)));
 }
 
+TEST_CASE("a nudge deletes the mangle canary and does nothing else, whatever is wrong")
+{
+    for (const auto family : all_families) {
+        const auto desired = guarded_in_1_24(family);
+        auto snapshot = snapshot_of(desired);
+        chain_in(snapshot, Table::filter, "KUBE-FIREWALL").rules.clear();
+        remove_chain(snapshot, Table::nat, kubelet_canary);
+        const auto plan = plan_for(desired, snapshot, {.canaries = true, .rewrite_damage = true, .nudge = true});
+        CHECK(words_of(plan) == Words{"delete chain mangle KUBE-KUBELET-CANARY"});
+        CHECK(plan.family == family);
+        CHECK(plan.generation == 7);
+        CHECK(table_of(plan.steps[0]) == Table::mangle);
+        CHECK(chain_of(plan.steps[0]) == kubelet_canary);
+    }
+}
+
+TEST_CASE("where there is no empty mangle canary that kubelet made, there is nothing to nudge with")
+{
+    constexpr Scope nudge{.nudge = true};
+    auto desired = guarded_since_1_27(Family::ipv4);
+    CHECK(plan_for(desired, nothing_there(Family::ipv4), nudge).empty());
+
+    auto snapshot = snapshot_of(desired);
+    chain_in(snapshot, Table::mangle, kubelet_canary).rules.push_back(observed(localnet_rule(), 10));
+    CHECK(plan_for(desired, snapshot, nudge).empty());
+    remove_chain(snapshot, Table::mangle, kubelet_canary);
+    CHECK(plan_for(desired, snapshot, nudge).empty());
+
+    std::erase_if(desired.chains, [](const auto& chain) { return chain.table == Table::mangle && chain.is_canary(); });
+    CHECK(plan_for(desired, snapshot_of(desired), nudge).empty());
+}
+
+TEST_CASE("a nudge is fulfilled when the mangle canary is gone, and by no other chain that is")
+{
+    const auto desired = guarded_since_1_27(Family::ipv4);
+    auto snapshot = snapshot_of(desired);
+    const auto plan = plan_for(desired, snapshot, {.nudge = true});
+    CHECK_FALSE(fulfilled(plan, diagnose(desired, snapshot)));
+    remove_chain(snapshot, Table::nat, kubelet_canary);
+    remove_chain(snapshot, Table::mangle, "KUBE-IPTABLES-HINT");
+    chain_in(snapshot, Table::mangle, kubelet_canary).rules.push_back(observed(localnet_rule(), 10));
+    CHECK_FALSE(fulfilled(plan, diagnose(desired, snapshot)));
+    remove_chain(snapshot, Table::mangle, kubelet_canary);
+    CHECK(fulfilled(plan, diagnose(desired, snapshot)));
+    CHECK(fulfilled(plan, diagnose(desired, nothing_there(Family::ipv4))));
+}
+
 TEST_CASE("an empty plan is fulfilled by anything")
 {
     const auto desired = guarded_since_1_27(Family::ipv4);

@@ -37,6 +37,13 @@ TEST_CASE("an empty plan is no text")
     CHECK(text_for(desired, snapshot_of(desired)).empty());
 }
 
+TEST_CASE("a nudge deletes the chain")
+{
+    const auto desired = guarded_since_1_27(Family::ipv4);
+    const auto plan = make_plan(desired, diagnose(desired, snapshot_of(desired)), {.nudge = true});
+    CHECK(restore_text(plan) == "*mangle\n-X KUBE-KUBELET-CANARY\nCOMMIT\n");
+}
+
 TEST_CASE("after a whole flush of IPv4")
 {
     const auto desired = guarded_since_1_27(Family::ipv4);

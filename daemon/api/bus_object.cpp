@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/api/bus_object.hpp"
+
+#include "daemon/api/interface.hpp"
+#include "repair/printable.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <limits>
+#include <systemd/sd-bus.h>
+
+namespace chainkeeper::daemon {
+
+namespace {
+
+std::uint32_t count(std::size_t number)
+{
+    return static_cast<std::uint32_t>(std::min<std::size_t>(number, std::numeric_limits<std::uint32_t>::max()));
+}
+
+// What came of asking for the name; empty where it is ours.
+std::string name_trouble(sd_bus_message& answer)
+{
+    const std::string name = bus_name::service;
+    if (const auto* const error = sd_bus_message_get_error(&answer); error != nullptr)
+        return fmt::format(
+            "the system bus does not give us the name {}: {}; are D-Bus's policy files installed, and the "
+            "bus reloaded since?",
+            name, repair::printable(error->message == nullptr ? error->name : error->message));
+    constexpr std::uint32_t is_owner = 1;
+    constexpr std::uint32_t was_owner = 4;
+    std::uint32_t result = 0;
+    if (sd_bus_message_read(&answer, "u", &result) < 0)
+        return fmt::format("the system bus gave no answer that makes sense about the name {}", name);
+    if (result == is_owner || result == was_owner)
+        return {};
+    return fmt::format("another program owns the name {} on the system bus, and gets the commands of chainkeeper: "
+                       "`busctl status {}` names it",
+                       name, name);
+}
+
+}  // namespace
+
+struct BusObject::Connection {
+    sd_bus& bus;
+    const std::function<void(const std::string&)>& trouble;
+    Interface interface;
+    SlotPointer table{};
+    SlotPointer name{};
+
+    Connection(sd_bus& on, const Parts& parts) : bus{on}, trouble{parts.trouble}, interface {
+        .requests = parts.requests, .clock = parts.clock, .authorisation = {on, parts.limits},
+        .place = place_of_this_process(), .properties = properties_of(parts.requests.status())
+    } {}
+
+    int serve()
+    {
+        sd_bus_slot* slot = nullptr;
+        const int result =
+            sd_bus_add_object_vtable(&bus, &slot, bus_name::object, bus_name::interface, interface_table(), &interface);
+        table.reset(slot);
+        return result;
+    }
+
+    // Without a queue: a daemon that took over the name later would answer for a node that it does not keep.
+    int ask_for_name()
+    {
+        sd_bus_slot* slot = nullptr;
+        const int result = sd_bus_request_name_async(&bus, &slot, bus_name::service, 0, on_name, this);
+        name.reset(slot);
+        return result;
+    }
+
+    static int on_name(sd_bus_message* answer, void* connection, sd_bus_error* /*error*/) noexcept
+    {
+        const auto sentence = name_trouble(*answer);
+        if (!sentence.empty())
+            static_cast<Connection*>(connection)->trouble(sentence);
+        return 0;
+    }
+
+    template <typename... Arguments>
+    void emit(const char* signal, const char* types, Arguments... arguments)
+    {
+        const int result = sd_bus_emit_signal(&bus, bus_name::object, bus_name::interface, signal, types, arguments...);
+        if (result < 0)
+            trouble(repair::system_error(fmt::format("sending {} to the system bus", signal), -result).what);
+    }
+};
+
+BusObject::BusObject(Parts parts) : parts_{std::move(parts)} {}
+
+BusObject::~BusObject() = default;
+
+repair::Result<void> BusObject::attach(sd_bus& bus)
+{
+    detach();
+    connection_ = std::make_unique<Connection>(bus, parts_);
+    int result = connection_->serve();
+    if (result >= 0)
+        result = connection_->ask_for_name();
+    if (result >= 0)
+        return {};
+    detach();
+    return tl::unexpected(repair::system_error("serving the system bus", -result));
+}
+
+void BusObject::detach()
+{
+    connection_.reset();
+}
+
+void BusObject::emit_flushed(const Burst& burst)
+{
+    if (!connection_)
+        return;
+    const auto culprit = burst.culprit();
+    connection_->emit("Flushed", "ssuuuu", repair::printable(culprit.unit).c_str(),
+                      repair::printable(culprit.comm).c_str(), culprit.pid, count(burst.losses.tables),
+                      count(burst.losses.chains), count(burst.losses.rules));
+}
+
+void BusObject::emit_decided(repair::Family family, const policies::Decision& decision)
+{
+    if (connection_)
+        connection_->emit("Decided", "ss", std::string{to_string(family)}.c_str(), to_string(decision).c_str());
+}
+
+void BusObject::emit_repaired(repair::Family family, const policies::Decision& decision, std::size_t steps,
+                              bool verified)
+{
+    if (connection_)
+        connection_->emit("Repaired", "ssub", std::string{to_string(family)}.c_str(), to_string(decision).c_str(),
+                          count(steps), static_cast<int>(verified));
+}
+
+void BusObject::emit_properties_changed()
+{
+    if (!connection_)
+        return;
+    auto& shown = connection_->interface.properties;
+    auto now = properties_of(parts_.requests.status());
+    auto names = changed_names(shown, now);
+    shown = std::move(now);
+    if (names.empty())
+        return;
+    std::vector<char*> list;
+    list.reserve(names.size() + 1);
+    for (auto& name : names)
+        list.push_back(name.data());
+    list.push_back(nullptr);
+    const int result =
+        sd_bus_emit_properties_changed_strv(&connection_->bus, bus_name::object, bus_name::interface, list.data());
+    if (result < 0)
+        parts_.trouble(repair::system_error("telling the system bus what has changed", -result).what);
+}
+
+}  // namespace chainkeeper::daemon

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/command/command_line.hpp"
+
+#include "daemon/version.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace chainkeeper::daemon {
+
+namespace {
+
+CLI::App& add_command(CLI::App& parent, Invocation& invocation, const char* name, const char* help,
+                      std::function<int()> run)
+{
+    auto& command = *parent.add_subcommand(name, help);
+    command.add_flag("--json", invocation.options.json, "Print JSON");
+    command.callback([&invocation, run = std::move(run)] { invocation.run = run; });
+    return command;
+}
+
+void add_commands(CLI::App& app, Invocation& invocation)
+{
+    auto& options = invocation.options;
+    auto& check =
+        add_command(app, invocation, "check", "Are kubelet's chains there?  Exits 0 healthy, 1 findings, 2 cannot tell",
+                    [&] { return run_check(options); });
+    auto& plan = add_command(app, invocation, "plan", "Print what a repair would write now, as iptables-restore text",
+                             [&] { return run_plan(options); });
+    auto& repair = add_command(app, invocation, "repair", "Rebuild what is missing, once, by the daemon's rules",
+                               [&] { return run_repair(options, invocation.dry_run); });
+    auto& rehearse =
+        add_command(app, invocation, "rehearse",
+                    "Replay restarts of iptables in a network namespace of its own; the host is not touched",
+                    [&] { return run_rehearse(options); });
+    auto& policy = *app.add_subcommand("policy", "Look into policy files")->require_subcommand(1);
+    auto& show = add_command(policy, invocation, "show", "Print the policy in force, and where each value was written",
+                             [&] { return run_policy_show(options); });
+    for (auto* const command : {&check, &plan, &repair, &rehearse, &show})
+        add_policy_option(*command, options.policy);
+    for (auto* const command : {&plan, &repair})
+        add_assume_monitor_option(*command, options.policy);
+    repair.add_flag("--dry-run", invocation.dry_run, "Say what would be repaired, and write nothing");
+
+    add_command(policy, invocation, "check", "Is FILE a valid policy?",
+                [&] { return run_policy_check(invocation.policy_file, options.json); })
+        .add_option("FILE", invocation.policy_file, "The policy file")
+        ->required();
+}
+
+// The reason is for whoever reads the journal and the status meanwhile.
+void add_hold_commands(CLI::App& app, Invocation& invocation)
+{
+    auto& options = invocation.options;
+    auto& hold = add_command(app, invocation, "hold", "Have the daemon write nothing for a while",
+                             [&] { return run_hold(options, invocation.hold); });
+    hold.add_option("--for", invocation.hold.length, "For how long: 30m, 2h; 31 days at the most")
+        ->required()
+        ->type_name("DURATION");
+    hold.add_option("--reason", invocation.hold.reason, "Why, for those who wonder")->required()->type_name("TEXT");
+    hold.add_flag("--stop", invocation.hold.stop, "Not even plan, and report only that something is missing");
+    add_command(app, invocation, "release", "End a hold now", [&] { return run_release(options); });
+}
+
+void add_daemon_commands(CLI::App& app, Invocation& invocation)
+{
+    auto& options = invocation.options;
+    add_command(app, invocation, "status",
+                "What is so, what would happen at a flush, and what happened last, on one screen; exits as check does",
+                [&] { return run_status(options); });
+    add_command(app, invocation, "watch", "The same, and what happens from now on, until Ctrl-C",
+                [&] { return run_watch(options); });
+    add_hold_commands(app, invocation);
+    auto& recheck = add_command(app, invocation, "recheck", "Have the daemon look again when the ruleset has settled",
+                                [&] { return run_recheck(options, invocation.recheck_reason); });
+    recheck.add_option("--reason", invocation.recheck_reason, "Why, for the journal")->type_name("TEXT");
+    add_command(app, invocation, "reload", "Have the daemon read its policy again",
+                [&] { return run_reload(options); });
+    auto& history = add_command(app, invocation, "history", "Which flushes there were, and what became of them",
+                                [&] { return run_history(options, invocation.history); });
+    history.add_option("--last", invocation.history.last, "So many of the newest")
+        ->check(CLI::Range(1U, 10000U))
+        ->capture_default_str()
+        ->type_name("N");
+    history.add_flag("--timeline", invocation.history.with_timeline, "With what happened when, to the microsecond");
+}
+
+}  // namespace
+
+void add_command_line(CLI::App& app, Invocation& invocation)
+{
+    app.name("chainkeeper");
+    app.description(
+        "Checks, plans, rehearses and repairs kubelet's netfilter chains in this network namespace, and tells "
+        "chainkeeperd what to do.");
+    app.set_version_flag("--version", version_line("chainkeeper"));
+    app.require_subcommand(1);
+    app.footer("Exit codes: 0 healthy or done, 1 something is missing or went wrong, 2 cannot tell.");
+    add_commands(app, invocation);
+    add_daemon_commands(app, invocation);
+}
+
+}  // namespace chainkeeper::daemon

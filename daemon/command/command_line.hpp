@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/command/command.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+namespace chainkeeper::daemon {
+
+// What a command line asks for.
+struct Invocation {
+    CommandOptions options;
+    bool dry_run = false;
+    HoldOptions hold;
+    HistoryOptions history;
+    std::string recheck_reason;
+    std::filesystem::path policy_file;
+    std::function<int()> run;
+};
+
+// Every command and option of `chainkeeper`. Parsing fills in `invocation`, which has to outlive the app.
+void add_command_line(CLI::App& app, Invocation& invocation);
+
+}  // namespace chainkeeper::daemon

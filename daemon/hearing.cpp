@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/hearing.hpp"
+
+#include "repair/backend.hpp"
+
+#include <fmt/format.h>
+#include <utility>
+
+namespace chainkeeper::daemon {
+
+namespace {
+
+bool is_mangle_canary(const repair::nft::Change& change)
+{
+    using Kind = repair::nft::Change::Kind;
+    const bool is_chain =
+        change.kind == Kind::chain_added || change.kind == Kind::chain_changed || change.kind == Kind::chain_deleted;
+    return is_chain && change.table == to_string(repair::Table::mangle) && change.chain == repair::kubelet_canary;
+}
+
+}  // namespace
+
+void Hearing::hear(const repair::nft::Change& change, const GuardedNames& names)
+{
+    using Kind = repair::nft::Change::Kind;
+    if (names.touched_by(change))
+        transaction_.touched.insert(change.family);
+    if (is_mangle_canary(change))
+        transaction_.canaries[change.family] = change.kind != Kind::chain_deleted;
+    if (!names.is_loss(change))
+        return;
+    transaction_.losses += {.tables = change.kind == Kind::table_deleted ? 1U : 0U,
+                            .chains = change.kind == Kind::chain_deleted ? 1U : 0U,
+                            .rules = change.kind == Kind::rule_deleted ? 1U : 0U};
+}
+
+std::optional<Hearing::Transaction> Hearing::hear(const repair::nft::Generation& generation)
+{
+    auto transaction = std::exchange(transaction_, {});
+    const bool is_ours = ours_.contains(generation.id);
+    const bool belongs = !is_ours && (!transaction.touched.empty() || burst_);
+    // First of all: the writer is about to end, and with it what /proc says of it.
+    auto culprit = belongs ? read_culprit(proc_, generation.pid, generation.comm) : Culprit{};
+    notice_missed_generation(generation.id);
+    std::erase_if(ours_, [&](std::uint32_t ours) { return ours <= generation.id; });
+    if (is_ours || (transaction.touched.empty() && !burst_))
+        return std::nullopt;
+    transaction.at = clock_.now();
+    const GenerationHeard heard{.id = generation.id,
+                                .culprit = std::move(culprit),
+                                .at = transaction.at,
+                                .losses = transaction.losses,
+                                .touched_guarded = !transaction.touched.empty()};
+    const bool is_first = !burst_;
+    auto& burst = open_burst();
+    if (is_first)
+        sink_.report(Heard{.at = heard.at, .generation = heard});
+    burst.add(heard);
+    return transaction;
+}
+
+// Every transaction has the number after the one before it, so a number left out is a transaction not heard.
+void Hearing::notice_missed_generation(std::uint32_t id)
+{
+    const auto last = std::exchange(last_generation_, id);
+    if (last && repair::generation_after(*last) != id)
+        hear_gap(fmt::format("generations {} to {} were not heard", repair::generation_after(*last), id - 1));
+}
+
+void Hearing::hear_gap(const std::string& reason)
+{
+    transaction_ = {};
+    gap_ = true;
+    auto& burst = open_burst();
+    burst.last = clock_.now();
+    burst.add_gap(reason);
+}
+
+void Hearing::hear_job(const std::string& unit)
+{
+    job_unit_ = unit;
+    if (burst_ && !unit.empty())
+        burst_->job_unit = unit;
+}
+
+Burst& Hearing::open_burst()
+{
+    if (!burst_) {
+        burst_.emplace();
+        burst_->first = burst_->last = clock_.now();
+        burst_->job_unit = job_unit_;
+    }
+    return *burst_;
+}
+
+}  // namespace chainkeeper::daemon

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/burst.hpp"
+#include "daemon/clock.hpp"
+#include "daemon/guarded_names.hpp"
+#include "daemon/report.hpp"
+#include "repair/nft/event.hpp"
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace chainkeeper::daemon {
+
+// Makes transactions and bursts of the kernel's events, and names who wrote them.
+class Hearing {
+public:
+    // What one transaction of somebody else's did to the guarded set.
+    struct Transaction {
+        std::set<repair::Family> touched;
+        std::map<repair::Family, bool> canaries;  // the mangle canary: true where it was added, false where deleted
+        Losses losses;
+        Instant at;
+    };
+
+    // `proc` is "/proc" but in tests. The sink is told of the first transaction of a burst.
+    Hearing(const Clock& clock, ReportSink& sink, std::filesystem::path proc)
+        : clock_{clock}, sink_{sink}, proc_{std::move(proc)}
+    {
+    }
+
+    void hear(const repair::nft::Change& change, const GuardedNames& names);
+    // Ends a transaction. Nothing for our own, and for one that does not belong to a burst.
+    std::optional<Transaction> hear(const repair::nft::Generation& generation);
+    // Some events may not have been heard.
+    void hear_gap(const std::string& reason);
+    // Whether there was a gap since this was asked last, a transaction left out included.
+    bool take_gap() { return std::exchange(gap_, false); }
+    // A disruptor unit has a job: what is written meanwhile may be its doing. Empty: none has.
+    void hear_job(const std::string& unit);
+    // A transaction of ours was committed; its events are still to come.
+    void wrote(std::uint32_t generation) { ours_.insert(generation); }
+
+    [[nodiscard]] const std::optional<Burst>& burst() const { return burst_; }
+    void end_burst() { burst_.reset(); }
+
+private:
+    void notice_missed_generation(std::uint32_t id);
+    Burst& open_burst();
+
+    const Clock& clock_;
+    ReportSink& sink_;
+    std::filesystem::path proc_;
+    Transaction transaction_;
+    std::optional<Burst> burst_;
+    std::optional<std::uint32_t> last_generation_;
+    std::set<std::uint32_t> ours_;
+    std::string job_unit_;
+    bool gap_ = false;
+};
+
+}  // namespace chainkeeper::daemon

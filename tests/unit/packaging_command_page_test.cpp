@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/command/command_line.hpp"
+#include "daemon/options.hpp"
+#include "tests/unit/man_page.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+// chainkeeper(1) and the options in chainkeeperd(8) are the command lines of the programs.
+
+using namespace chainkeeper::daemon;
+using namespace chainkeeper::tests;
+
+namespace {
+
+struct Command {
+    Command() { add_command_line(app, invocation); }
+    CLI::App app;
+    Invocation invocation;
+};
+
+struct Daemon {
+    Daemon() { add_daemon_options(app, options); }
+    CLI::App app;
+    DaemonOptions options;
+};
+
+std::vector<std::string> flags_of(const CLI::Option& option)
+{
+    std::vector<std::string> flags;
+    flags.reserve(option.get_snames().size() + option.get_lnames().size());
+    for (const auto& name : option.get_snames())
+        flags.push_back("-" + name);
+    for (const auto& name : option.get_lnames())
+        flags.push_back("--" + name);
+    return flags;
+}
+
+std::vector<std::string> flags_of(const CLI::App& app)
+{
+    std::vector<std::string> flags;
+    for (const auto* const option : app.get_options())
+        for (auto& flag : flags_of(*option))
+            flags.push_back(std::move(flag));
+    return sorted(std::move(flags));
+}
+
+// "policy check FILE"
+std::string usage_of(const std::string& path, const CLI::App& command)
+{
+    auto usage = path;
+    for (const auto* const option : command.get_options())
+        if (!option->nonpositional())
+            usage += " " + option->get_name(true);
+    return usage;
+}
+
+std::vector<const CLI::App*> subcommands_of(const CLI::App& app)
+{
+    return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+struct Leaf {
+    std::string usage;
+    const CLI::App* command;
+};
+
+// The commands that are not divided further.
+void add_leaves(std::vector<Leaf>& leaves, const CLI::App& parent, const std::string& path)
+{
+    for (const auto* const command : subcommands_of(parent)) {
+        const auto name = path.empty() ? command->get_name() : path + " " + command->get_name();
+        if (subcommands_of(*command).empty())
+            leaves.push_back({usage_of(name, *command), command});
+        else
+            add_leaves(leaves, *command, name);
+    }
+}
+
+std::vector<Leaf> leaves_of(const CLI::App& app)
+{
+    std::vector<Leaf> leaves;
+    add_leaves(leaves, app, "");
+    return leaves;
+}
+
+// The page says that it is required, and what it is by default.
+void check_option(const CLI::App& command, const ManPage::Definition& definition)
+{
+    const auto* const option = command.get_option_no_throw(definition.term);
+    REQUIRE(option != nullptr);
+    CHECK((definition.text.find("Required.") != std::string::npos) == option->get_required());
+    if (const auto value = option->get_default_str(); !value.empty())
+        CHECK(definition.text.find(fmt::format("Default: {}.", value)) != std::string::npos);
+    CHECK((definition.line.find('_') != std::string::npos) == (option->get_expected_max() > 0));
+}
+
+}  // namespace
+
+TEST_CASE("chainkeeper(1) has every command, and no other")
+{
+    const Command command;
+    const auto leaves = leaves_of(command.app);
+    std::vector<std::string> usages;
+    usages.reserve(leaves.size());
+    for (const auto& leaf : leaves)
+        usages.push_back(leaf.usage);
+    CHECK(difference(sorted(ManPage{"chainkeeper.1"}.subsections("COMMANDS")), sorted(usages)) == "");
+}
+
+TEST_CASE("chainkeeper(1) has every option of each command, and no other")
+{
+    const ManPage page{"chainkeeper.1"};
+    const Command command;
+    const auto common = page.terms("OPTIONS", "Of every command");
+    for (const auto& leaf : leaves_of(command.app)) {
+        CAPTURE(leaf.usage);
+        auto documented = page.terms("COMMANDS", leaf.usage);
+        documented.insert(documented.end(), common.begin(), common.end());
+        CHECK(difference(sorted(documented), flags_of(*leaf.command)) == "");
+        for (const auto& definition : page.definitions("COMMANDS", leaf.usage))
+            check_option(*leaf.command, definition);
+    }
+    CHECK(difference(sorted(page.terms("OPTIONS", "Of chainkeeper itself")), flags_of(command.app)) == "");
+}
+
+TEST_CASE("the README and the policy file speak of no command that there is not")
+{
+    const Command command;
+    const auto commands = subcommands_of(command.app);
+    std::vector<std::string> known;
+    known.reserve(commands.size());
+    for (const auto* const each : commands)
+        known.push_back(each->get_name());
+    for (const auto* const file : {"README.md", "policies/chainkeeper.toml"})
+        for (const auto& name : matches(source_text(file), std::regex{"`chainkeeper ([a-z]+)"}))
+            CHECK_MESSAGE(std::ranges::find(known, name) != known.end(), file, ": ", name);
+}
+
+TEST_CASE("chainkeeper(1) has every exit code of command.hpp")
+{
+    const std::regex constant{R"(inline constexpr int exit_\w+ = (\d+);)"};
+    CHECK(difference(sorted(ManPage{"chainkeeper.1"}.terms("EXIT STATUS")),
+                     matches(source_text("daemon/command/command.hpp"), constant)) == "");
+}
+
+TEST_CASE("chainkeeperd(8) has every exit code of the daemon")
+{
+    // What the loop was stopped with is EXIT_SUCCESS.
+    auto codes = matches(source_text("daemon/chainkeeperd.cpp"), std::regex{R"(return (\d+);)"});
+    codes.insert(codes.begin(), "0");
+    CHECK(difference(ManPage{"chainkeeperd.8"}.terms("EXIT STATUS"), codes) == "");
+}
+
+TEST_CASE("chainkeeperd(8) has every option of the daemon, and no other")
+{
+    const ManPage page{"chainkeeperd.8"};
+    const Daemon daemon;
+    CHECK(difference(sorted(page.terms("OPTIONS")), flags_of(daemon.app)) == "");
+    for (const auto& definition : page.definitions("OPTIONS"))
+        check_option(daemon.app, definition);
+}
+
+TEST_CASE("no page speaks of an option that neither program has")
+{
+    const Command command;
+    const Daemon daemon;
+    auto known = flags_of(daemon.app);
+    for (const auto& flag : flags_of(command.app))
+        known.push_back(flag);
+    for (const auto& leaf : leaves_of(command.app))
+        for (const auto& flag : flags_of(*leaf.command))
+            known.push_back(flag);
+    for (const auto* const name : {"chainkeeper.1", "chainkeeper.toml.5", "chainkeeperd.8", "org.chainkeeper1.5"})
+        for (const auto& flag : ManPage{name}.bold(std::regex{"--?[a-z-]+"}))
+            CHECK_MESSAGE(std::ranges::find(known, flag) != known.end(), name, ": ", flag);
+}
