@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/node/booted_node.hpp"
+
+#include "tests/netns/node.hpp"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+// org.chainkeeper1 on the system bus, and what the journal can be asked for.
+namespace chainkeeper::tests {
+
+using repair::Family;
+
+namespace {
+
+constexpr const char* policy = "[repair]\nsettle = \"20ms\"\n";
+
+// `busctl COMMAND org.chainkeeper1 /org/chainkeeper1 org.chainkeeper1 …`
+std::vector<std::string> busctl(const std::string& command, const std::vector<std::string>& rest)
+{
+    std::vector<std::string> all{"busctl",           "--system",          "--timeout=10",    command,
+                                 "org.chainkeeper1", "/org/chainkeeper1", "org.chainkeeper1"};
+    all.insert(all.end(), rest.begin(), rest.end());
+    return all;
+}
+
+// The same by a user who is nobody in particular.
+std::vector<std::string> as_plain_user(const std::vector<std::string>& command)
+{
+    std::vector<std::string> all{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
+    all.insert(all.end(), command.begin(), command.end());
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("a plain user may look, and may change nothing")
+{
+    BootedNode node;
+    node.start_kubelet();
+    node.start_daemon(policy);
+    CHECK(node.must_run(as_plain_user(busctl("call", {"Check"}))).starts_with("s "));
+    for (const auto* const property : {"Decision", "KubeletMonitor", "Mode", "State"}) {
+        CAPTURE(property);
+        CHECK(node.run(as_plain_user(busctl("get-property", {property}))).status == 0);
+    }
+    for (const auto& change : std::vector<std::vector<std::string>>{
+             {"Hold", "tsb", "60", "because", "false"}, {"Release"}, {"Reload"}, {"Repair", "b", "false"}}) {
+        CAPTURE(change.front());
+        const auto refused = node.run(as_plain_user(busctl("call", change)));
+        CHECK(refused.status != 0);
+        CHECK(refused.errors.find("polkit asks for a password") != std::string::npos);
+    }
+    CHECK(node.status().at("hold").is_null());
+}
+
+TEST_CASE("busctl shows the interface")
+{
+    BootedNode node;
+    node.start_kubelet();
+    node.start_daemon(policy);
+    const auto interface = node.must_run(busctl("introspect", {}));
+    for (const auto* const name :
+         {".Check", ".Hold", ".Release", ".Reload", ".Repair", ".Decision", ".Mode", ".State"}) {
+        CAPTURE(name);
+        CHECK(interface.find(name) != std::string::npos);
+    }
+    CHECK(node.must_run(busctl("get-property", {"Mode"})) == "s \"repair\"\n");
+}
+
+TEST_CASE("a repair can be found in the journal by its fields")
+{
+    BootedNode node;
+    node.start_kubelet();
+    node.start_daemon(policy);
+    drop_filter_table();
+    node.await_decision(Family::ipv4, "repair: partial_flush (");
+    const auto found = std::ranges::count_if(node.journal(), [](const JournalEntry& entry) {
+        return field(entry, "CHAINKEEPER_DECISION") == "repair: partial_flush" &&
+               field(entry, "CHAINKEEPER_FAMILY") == "ipv4" && field(entry, "MESSAGE_ID").size() == 32;
+    });
+    CHECK(found >= 1);
+}
+
+TEST_CASE("the history knows a flush and its repair")
+{
+    BootedNode node;
+    node.start_kubelet();
+    node.start_daemon(policy);
+    drop_filter_table();
+    node.await_healthy();
+    const auto history = node.must_run({"chainkeeper", "history", "--json"});
+    CHECK(history.find("partial_flush") != std::string::npos);
+}
+
+}  // namespace chainkeeper::tests
