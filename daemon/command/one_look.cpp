@@ -47,11 +47,9 @@ void tell_of_node(Keeper& keeper, const std::optional<UnitsSeen>& units, Restrai
 {
     restraints.recall();
     keeper.restrain(restraints.update());
-    if (!system_bus_address())
+    if (!units)
         return;
-    // One that does not answer is one that does not say that kubelet runs.
-    keeper.await_units();
-    if (units && units->kubelet) {
+    if (units->kubelet) {
         const auto& kubelet = units->kubelet;
         const auto opt_out = read_opt_out("/proc", kubelet_process("/proc", kubelet->main_pid));
         for (const auto family : repair::all_families)
@@ -80,6 +78,9 @@ tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool 
     const auto units = ask_units(settings->policy, clock);
     if (!units)
         return tl::unexpected(units.error().what);
+    if (!*units && system_bus_address())
+        return tl::unexpected(std::string{
+            "systemd does not answer on the system bus, so it cannot be told whether kubelet runs; is D-Bus running?"});
     // Where nothing tells when kubelet began, whoever asks for one look does not wait for it to begin.
     if (!*units)
         settings->timing.init_grace = Duration::zero();
