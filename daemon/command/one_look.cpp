@@ -41,6 +41,18 @@ tl::expected<FileDescriptor, std::string> lock_for_writing()
         });
 }
 
+// Nothing where there is no systemd. One that does not answer is an error: kubelet may be at anything.
+tl::expected<std::optional<UnitsSeen>, std::string> known_units(const policies::Policy& policy, const Clock& clock)
+{
+    auto units = ask_units(policy, clock);
+    if (!units)
+        return tl::unexpected(units.error().what);
+    if (!*units && system_bus_address())
+        return tl::unexpected(std::string{
+            "systemd does not answer on the system bus, so it cannot be told whether kubelet runs; is D-Bus running?"});
+    return *std::move(units);
+}
+
 // What the daemon would know of the node beside the ruleset: the hold that is in force, the change windows, and, where
 // there is a systemd, whether kubelet runs and what restarts the firewall.
 void tell_of_node(Keeper& keeper, const std::optional<UnitsSeen>& units, Restraints& restraints)
@@ -75,12 +87,9 @@ tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool 
     const bool writes = !settings->dry_run;
     const SystemClock clock;
     LookSink sink;
-    const auto units = ask_units(settings->policy, clock);
+    const auto units = known_units(settings->policy, clock);
     if (!units)
-        return tl::unexpected(units.error().what);
-    if (!*units && system_bus_address())
-        return tl::unexpected(std::string{
-            "systemd does not answer on the system bus, so it cannot be told whether kubelet runs; is D-Bus running?"});
+        return tl::unexpected(units.error());
     // Where nothing tells when kubelet began, whoever asks for one look does not wait for it to begin.
     if (!*units)
         settings->timing.init_grace = Duration::zero();
