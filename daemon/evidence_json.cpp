@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/evidence_json.hpp"
 
+#include "daemon/json_read.hpp"
 #include "policies/text_file.hpp"
 
 #include <algorithm>
@@ -26,11 +27,6 @@ auto named(const Values& values, const json& name) -> std::optional<typename Val
 {
     const auto found = std::ranges::find_if(values, [&](auto value) { return name == to_string(value); });
     return found == values.end() ? std::nullopt : std::optional{*found};
-}
-
-json member(const json& object, const char* name)
-{
-    return object.is_object() ? object.value(name, json{}) : json{};
 }
 
 json state_to_json(const State& state)

@@ -14,12 +14,12 @@ namespace chainkeeper::daemon {
 
 struct Authorisation::Question {
     Authorisation& owner;
-    MessagePointer call;
+    BusMessage call;
     Privilege privilege;
     Allowed allowed;
     uid_t uid = 0;
     pid_t pid = 0;
-    SlotPointer slot{};
+    BusSlot slot{};
 };
 
 namespace {
@@ -70,14 +70,14 @@ Credentials read_credentials(sd_bus_message& answer)
     return result < 0 ? Credentials{} : credentials;
 }
 
-MessagePointer polkit_question(sd_bus& bus, sd_bus_message& call, Privilege privilege, bool with_password)
+BusMessage polkit_question(sd_bus& bus, sd_bus_message& call, Privilege privilege, bool with_password)
 {
     constexpr std::uint32_t allow_user_interaction = 1;
     sd_bus_message* made = nullptr;
     int result = sd_bus_message_new_method_call(&bus, &made, "org.freedesktop.PolicyKit1",
                                                 "/org/freedesktop/PolicyKit1/Authority",
                                                 "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
-    MessagePointer question{made};
+    BusMessage question{made};
     if (result >= 0)
         result = sd_bus_message_append(made, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
                                        sd_bus_message_get_sender(&call), action_of(privilege), 0,

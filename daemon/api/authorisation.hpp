@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "daemon/api/bus_pointers.hpp"
 #include "daemon/api/names.hpp"
+#include "daemon/bus/bus_object.hpp"
 #include "daemon/clock.hpp"
 
 #include <cstddef>

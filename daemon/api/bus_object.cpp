@@ -45,8 +45,8 @@ struct BusObject::Connection {
     sd_bus& bus;
     const std::function<void(const std::string&)>& trouble;
     Interface interface;
-    SlotPointer table{};
-    SlotPointer name{};
+    BusSlot table{};
+    BusSlot name{};
 
     Connection(sd_bus& on, const Parts& parts) : bus{on}, trouble{parts.trouble}, interface {
         .requests = parts.requests, .clock = parts.clock, .authorisation = {on, parts.limits},

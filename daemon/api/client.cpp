@@ -91,11 +91,11 @@ int await_ready(sd_bus& bus, Duration patience)
     return result;
 }
 
-Answer<BusPointer> open_bus(Duration patience)
+Answer<BusConnection> open_bus(Duration patience)
 {
     sd_bus* opened = nullptr;
     int result = sd_bus_open_system(&opened);
-    BusPointer bus{opened};
+    BusConnection bus{opened};
     if (result >= 0)
         result = sd_bus_set_allow_interactive_authorization(opened, 1);
     if (result >= 0)
@@ -105,7 +105,7 @@ Answer<BusPointer> open_bus(Duration patience)
     return bus;
 }
 
-Answer<std::string> read_text(const MessagePointer& message)
+Answer<std::string> read_text(const BusMessage& message)
 {
     const char* text = nullptr;
     if (sd_bus_message_read(message.get(), "s", &text) <= 0)
@@ -113,7 +113,7 @@ Answer<std::string> read_text(const MessagePointer& message)
     return text;
 }
 
-Answer<json> read_json(const MessagePointer& message)
+Answer<json> read_json(const BusMessage& message)
 {
     return read_text(message).and_then([](const std::string& text) -> Answer<json> {
         auto parsed = json::parse(text, nullptr, false);
@@ -123,7 +123,7 @@ Answer<json> read_json(const MessagePointer& message)
     });
 }
 
-Answer<bool> read_flag(const MessagePointer& message)
+Answer<bool> read_flag(const BusMessage& message)
 {
     int flag = 0;
     if (sd_bus_message_read(message.get(), "b", &flag) <= 0)
@@ -131,7 +131,7 @@ Answer<bool> read_flag(const MessagePointer& message)
     return flag != 0;
 }
 
-Answer<std::vector<std::string>> read_lines(const MessagePointer& message)
+Answer<std::vector<std::string>> read_lines(const BusMessage& message)
 {
     std::vector<std::string> lines;
     const char* line = nullptr;
@@ -149,7 +149,7 @@ Answer<std::string> text_property(sd_bus& bus, const char* name, Duration patien
     sd_bus_message* answer = nullptr;
     const int result = sd_bus_get_property(&bus, bus_name::service, bus_name::object, bus_name::interface, name,
                                            &error.value, &answer, "s");
-    const MessagePointer message{answer};
+    const BusMessage message{answer};
     if (result < 0)
         return tl::unexpected(sentence_of(error, -result, patience));
     return read_text(message);
@@ -162,7 +162,7 @@ Answer<bool> has_owner(sd_bus& bus)
     sd_bus_message* answer = nullptr;
     const int result = sd_bus_call_method(&bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
                                           "NameHasOwner", &error.value, &answer, "s", bus_name::service);
-    const MessagePointer message{answer};
+    const BusMessage message{answer};
     if (result < 0)
         return tl::unexpected(fmt::format("the system bus does not answer: {}", error.message()));
     return read_flag(message);
@@ -209,13 +209,12 @@ Answer<void> DaemonClient::check_place() const
 }
 
 template <typename... Arguments>
-Answer<MessagePointer> DaemonClient::call(const char* method, Leave leave, const char* types,
-                                          Arguments... arguments) const
+Answer<BusMessage> DaemonClient::call(const char* method, Leave leave, const char* types, Arguments... arguments) const
 {
     sd_bus_message* made = nullptr;
     int result = sd_bus_message_new_method_call(bus_.get(), &made, bus_name::service, bus_name::object,
                                                 bus_name::interface, method);
-    MessagePointer message{made};
+    BusMessage message{made};
     if (result >= 0 && *types != '\0')
         result = sd_bus_message_append(made, types, arguments...);
     if (result >= 0)
@@ -225,14 +224,14 @@ Answer<MessagePointer> DaemonClient::call(const char* method, Leave leave, const
     return send(std::move(message), leave);
 }
 
-Answer<MessagePointer> DaemonClient::send(MessagePointer message, Leave leave) const
+Answer<BusMessage> DaemonClient::send(BusMessage message, Leave leave) const
 {
     const bool asks_polkit = leave == Leave::may_need_password && geteuid() != 0;
     const auto time = asks_polkit ? patience_ + bus_name::password_time : patience_;
     BusError error;
     sd_bus_message* answer = nullptr;
     const int result = sd_bus_call(bus_.get(), message.get(), microseconds(time), &error.value, &answer);
-    MessagePointer received{answer};
+    BusMessage received{answer};
     if (result < 0)
         return tl::unexpected(sentence_of(error, -result, time));
     return received;
@@ -256,7 +255,7 @@ Answer<json> DaemonClient::repair(bool dry_run) const
 
 Answer<void> DaemonClient::recheck(const std::string& reason) const
 {
-    return call("Recheck", Leave::may_need_password, "s", reason.c_str()).map([](const MessagePointer&) {});
+    return call("Recheck", Leave::may_need_password, "s", reason.c_str()).map([](const BusMessage&) {});
 }
 
 Answer<json> DaemonClient::hold(std::chrono::seconds length, const std::string& reason, bool stop) const
@@ -273,7 +272,7 @@ Answer<bool> DaemonClient::release() const
 
 Answer<void> DaemonClient::reload() const
 {
-    return call("Reload", Leave::may_need_password, "").map([](const MessagePointer&) {});
+    return call("Reload", Leave::may_need_password, "").map([](const BusMessage&) {});
 }
 
 Answer<std::vector<std::string>> DaemonClient::history(std::uint32_t most) const

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "daemon/api/bus_pointers.hpp"
+#include "daemon/bus/bus_object.hpp"
 #include "daemon/clock.hpp"
 
 #include <cstdint>
@@ -39,16 +39,16 @@ public:
     [[nodiscard]] sd_bus& bus() const { return *bus_; }
 
 private:
-    DaemonClient(BusPointer bus, Duration patience) : bus_{std::move(bus)}, patience_{patience} {}
+    DaemonClient(BusConnection bus, Duration patience) : bus_{std::move(bus)}, patience_{patience} {}
 
     enum class Leave : std::uint8_t { none, may_need_password };
     template <typename... Arguments>
-    [[nodiscard]] Answer<MessagePointer> call(const char* method, Leave leave, const char* types,
-                                              Arguments... arguments) const;
-    [[nodiscard]] Answer<MessagePointer> send(MessagePointer message, Leave leave) const;
+    [[nodiscard]] Answer<BusMessage> call(const char* method, Leave leave, const char* types,
+                                          Arguments... arguments) const;
+    [[nodiscard]] Answer<BusMessage> send(BusMessage message, Leave leave) const;
     [[nodiscard]] Answer<void> check_place() const;
 
-    BusPointer bus_;
+    BusConnection bus_;
     Duration patience_;
 };
 

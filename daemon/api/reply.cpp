@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/api/reply.hpp"
 
-#include "daemon/api/bus_pointers.hpp"
 #include "daemon/api/names.hpp"
+#include "daemon/bus/bus_object.hpp"
 #include "repair/printable.hpp"
 
 #include <fmt/format.h>
@@ -60,7 +60,7 @@ int reply_lines(sd_bus_message& call, const std::vector<std::string>& lines)
 {
     sd_bus_message* made = nullptr;
     int result = sd_bus_message_new_method_return(&call, &made);
-    const MessagePointer reply{made};
+    const BusMessage reply{made};
     if (result >= 0)
         result = append_lines(reply.get(), lines);
     return result < 0 ? result : sd_bus_send(nullptr, reply.get(), nullptr);

@@ -31,6 +31,11 @@ void ReleaseBusObject::operator()(sd_bus_slot* slot) const noexcept
     sd_bus_slot_unref(slot);
 }
 
+BusMessage share(sd_bus_message& message)
+{
+    return BusMessage{sd_bus_message_ref(&message)};
+}
+
 repair::Error bus_error(std::string_view doing, int result)
 {
     return {repair::ErrorCode::failed, fmt::format("{} failed: {}", doing, message_of(result))};

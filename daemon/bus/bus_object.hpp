@@ -24,6 +24,9 @@ using BusMessage = std::unique_ptr<sd_bus_message, ReleaseBusObject>;
 // A match or a call that is under way: it ends with the slot.
 using BusSlot = std::unique_ptr<sd_bus_slot, ReleaseBusObject>;
 
+// Another reference.
+BusMessage share(sd_bus_message& message);
+
 // Of a function of sd-bus: `result` is a negative errno.
 repair::Error bus_error(std::string_view doing, int result);
 // Of an answer that is an error (or of a call that timed out, which sd-bus makes one).

@@ -81,7 +81,7 @@ private:
         return {};
     }
 
-    repair::Result<void> match(const char* rule, sd_bus_message_handler_t handler, SlotPointer& slot)
+    repair::Result<void> match(const char* rule, sd_bus_message_handler_t handler, BusSlot& slot)
     {
         sd_bus_slot* made = nullptr;
         const int result = sd_bus_add_match(&client_.bus(), &made, rule, handler, this);
@@ -177,8 +177,8 @@ private:
     SystemClock clock_;
     std::optional<EventLoop::Timer> timer_;
     std::deque<std::string> recent_;
-    SlotPointer signals_;
-    SlotPointer owner_;
+    BusSlot signals_;
+    BusSlot owner_;
 };
 
 Style style_for(const CommandOptions& options)

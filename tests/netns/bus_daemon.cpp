@@ -22,11 +22,11 @@ void must(int result, const char* what)
         throw std::system_error{-result, std::generic_category(), what};
 }
 
-BusPointer open_bus(EventLoop& loop)
+BusConnection open_bus(EventLoop& loop)
 {
     sd_bus* opened = nullptr;
     must(sd_bus_open_system(&opened), "opening the bus");
-    BusPointer bus{opened};
+    BusConnection bus{opened};
     must(sd_bus_attach_event(opened, loop.native(), 0), "attaching the bus");
     return bus;
 }

@@ -69,7 +69,7 @@ private:
     std::vector<std::string> troubles_;
     std::vector<std::function<void()>> functions_;
     std::unique_ptr<daemon::BusObject> object_;
-    daemon::BusPointer bus_;
+    daemon::BusConnection bus_;
     int wake_;
     std::thread thread_;
 };

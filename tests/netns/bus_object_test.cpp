@@ -106,7 +106,7 @@ private:
         return names;
     }
 
-    BusPointer bus_;
+    BusConnection bus_;
     std::vector<std::string> heard_;
 };
 
