@@ -155,17 +155,29 @@ Loss lose_hint()
             .repairs = {{.family = repair::Family::ipv4, .steps = {step}}}};
 }
 
+// Thousands of repairs in a row are what a fight looks like: the limit is out of the way.
+constexpr std::string_view policy = R"(
+[guard]
+backend = "nft"
+[repair]
+settle = "0s"
+[limits]
+repairs = 1000
+per = "1s"
+backoff = "1s"
+)";
+
 // chainkeeperd in the network namespace of the caller.
 class Daemon {
 public:
     Daemon() : directory_{std::filesystem::temp_directory_path() / fmt::format("flush-latency-{}", getpid())}
     {
         std::filesystem::create_directories(directory_);
-        std::ofstream{directory_ / "policy.toml"} << "[guard]\nbackend = \"nft\"\n[repair]\nsettle = \"0s\"\n";
+        std::ofstream{directory_ / "policy.toml"} << policy;
         setenv("RUNTIME_DIRECTORY", directory_.c_str(), 1);
         setenv("STATE_DIRECTORY", directory_.c_str(), 1);
-        const auto policy = (directory_ / "policy.toml").string();
-        child_ = need(daemon::start_command({CHAINKEEPERD, "--policy", policy, "--assume-monitor", "dead"}, {}));
+        const auto file = (directory_ / "policy.toml").string();
+        child_ = need(daemon::start_command({CHAINKEEPERD, "--policy", file, "--assume-monitor", "dead"}, {}));
     }
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;
