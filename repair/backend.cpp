@@ -9,6 +9,7 @@ std::string_view to_string(Outcome::Kind kind)
     case Outcome::Kind::committed: return "committed";
     case Outcome::Kind::recorded: return "recorded";
     case Outcome::Kind::stale: return "stale";
+    case Outcome::Kind::lock_timeout: return "lock_timeout";
     case Outcome::Kind::denied: return "denied";
     case Outcome::Kind::failed: return "failed";
     }

@@ -9,21 +9,25 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 namespace chainkeeper::repair {
 
-// What became of a commit. Anything but `committed` has written nothing.
+// What became of a commit. Anything but `committed` has written nothing; where a backend cannot undo, `detail` says
+// what was written before it failed.
 struct Outcome {
     enum class Kind : std::uint8_t {
         committed,
-        recorded,  // a dry run kept the plan
-        stale,     // the ruleset has moved on from the plan's generation: look again
-        denied,    // EPERM: no rights, or a policy of the node (a BPF LSM): do not try again
-        failed,    // the kernel refused it for the reason in `detail`
+        recorded,      // a dry run kept the plan
+        stale,         // the ruleset has moved on from the plan's generation: look again
+        lock_timeout,  // somebody else holds the xtables lock: try again
+        denied,        // EPERM: no rights, or a policy of the node (a BPF LSM): do not try again
+        failed,        // the kernel refused it for the reason in `detail`
     };
     Kind kind;
-    std::uint32_t generation = 0;  // the one that the commit made; 0 where nothing was written
+    std::uint32_t generation = 0;  // the one that the commit made; 0 where nothing was written, and on legacy
     std::string detail;            // why not: a sentence with the kernel's own words
+    pid_t lock_holder = 0;         // of lock_timeout, where it is known
 };
 
 std::string_view to_string(Outcome::Kind kind);

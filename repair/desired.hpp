@@ -4,6 +4,8 @@
 #include "repair/family.hpp"
 #include "repair/rule.hpp"
 
+#include <compare>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,5 +38,17 @@ struct DesiredState {
     std::vector<DesiredJump> jumps;
     [[nodiscard]] bool empty() const { return chains.empty() && jumps.empty(); }
 };
+
+// A chain of a table of one family.
+struct ChainName {
+    Table table;
+    std::string chain;
+    auto operator<=>(const ChainName&) const = default;
+};
+
+// What a look asks for, each once: the guarded chains and the base chains of the guarded jumps; and the tables of
+// these.
+std::set<ChainName> chain_names_in(const DesiredState& desired);
+std::set<Table> tables_in(const DesiredState& desired);
 
 }  // namespace chainkeeper::repair

@@ -69,12 +69,7 @@ public:
 private:
     void examine_tables()
     {
-        std::set<Table> needed;
-        for (const auto& chain : desired_.chains)
-            needed.insert(chain.table);
-        for (const auto& jump : desired_.jumps)
-            needed.insert(jump.table);
-        for (const auto table : needed)
+        for (const auto table : tables_in(desired_))
             if (!snapshot_.tables.contains(table))
                 add({.kind = FindingKind::table_missing, .table = table});
     }

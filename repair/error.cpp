@@ -16,10 +16,10 @@ bool means_no_nf_tables(int error_number)
 
 }  // namespace
 
-Error denied_error(std::string_view doing)
+Error denied_error(std::string_view doing, std::string_view capabilities)
 {
     return {ErrorCode::denied,
-            fmt::format("{} was refused: it needs CAP_NET_ADMIN in this network namespace (run it as root)", doing)};
+            fmt::format("{} was refused: it needs {} in this network namespace (run it as root)", doing, capabilities)};
 }
 
 Error unsupported_error()

@@ -30,7 +30,7 @@ using Result = tl::expected<T, Error>;
 Error system_error(std::string_view doing, int error_number);
 
 // The sentences for the two conditions a caller is told how to mend.
-Error denied_error(std::string_view doing);
+Error denied_error(std::string_view doing, std::string_view capabilities = "CAP_NET_ADMIN");
 Error unsupported_error();
 
 }  // namespace chainkeeper::repair

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "repair/restore_text.hpp"
 
+#include "repair/rule_numbers.hpp"
+
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
@@ -12,8 +14,7 @@ namespace {
 
 constexpr std::array mangle_last{Table::nat, Table::filter, Table::mangle};
 
-// Writes the steps of one table. iptables knows rules by number where the kernel knows them by handle, so each edit
-// moves what comes after it.
+// Writes the steps of one table.
 class TableText {
 public:
     explicit TableText(Family family) : family_{family} {}
@@ -26,8 +27,8 @@ public:
         const auto rule = to_string(family_, step.rule);
         if (!step.before)
             return fmt::format("-A {} {}\n", step.chain, rule);
-        const auto number = number_now(step.chain, step.before->number);
-        edits_.push_back({.chain = step.chain, .number = step.before->number, .shift = 1});
+        const auto number = numbers_.now(step.chain, step.before->number);
+        numbers_.inserted(step.chain, step.before->number);
         return fmt::format("-I {} {} {}\n", step.chain, number, rule);
     }
     std::string operator()(const InsertJump& step)
@@ -36,29 +37,14 @@ public:
     }
     std::string operator()(const DeleteRule& step)
     {
-        edits_.push_back({.chain = step.chain, .number = step.position.number, .shift = -1});
+        numbers_.deleted(step.chain, step.position.number);
         return fmt::format("-D {} {}\n", step.chain, to_string(family_, step.rule));
     }
     std::string operator()(const DeleteChain& step) { return fmt::format("-X {}\n", step.chain); }
 
 private:
-    struct Edit {
-        std::string chain;
-        std::uint32_t number;
-        int shift;
-    };
-
-    [[nodiscard]] std::int64_t number_now(const std::string& chain, std::uint32_t number) const
-    {
-        std::int64_t now = number;
-        for (const auto& edit : edits_)
-            if (edit.chain == chain && edit.number <= number)
-                now += edit.shift;
-        return now;
-    }
-
     Family family_;
-    std::vector<Edit> edits_;
+    RuleNumbers numbers_;
 };
 
 }  // namespace

@@ -103,34 +103,11 @@ Result<bool> dump_ended(const Message& message)
     return true;
 }
 
-// The guarded tables and chains, and the base chains of the guarded jumps: each is asked for once.
-struct ChainName {
-    Table table;
-    std::string chain;
-    auto operator<=>(const ChainName&) const = default;
-};
-
-struct Names {
-    std::set<Table> tables;
-    std::set<ChainName> chains;
-};
-
-Names names_in(const DesiredState& desired)
-{
-    Names names;
-    for (const auto& chain : desired.chains)
-        names.chains.insert({chain.table, chain.name});
-    for (const auto& jump : desired.jumps)
-        names.chains.insert({jump.table, jump.base_chain});
-    for (const auto& name : names.chains)
-        names.tables.insert(name.table);
-    return names;
-}
-
 class Look {
 public:
     Look(Socket& socket, const DesiredState& desired)
-        : socket_{socket}, names_{names_in(desired)}, protocol_{protocol_of(desired.family)}
+        : socket_{socket}, tables_{tables_in(desired)}, chains_{chain_names_in(desired)}, protocol_{protocol_of(
+                                                                                              desired.family)}
     {
         snapshot_.family = desired.family;
     }
@@ -154,9 +131,9 @@ private:
     {
         Requests requests{socket_};
         const auto first = requests.add(NFT_MSG_GETGEN, NFPROTO_UNSPEC, 0, {});
-        for (const auto table : names_.tables)
+        for (const auto table : tables_)
             requests.add(NFT_MSG_GETTABLE, protocol_, 0, {{NFTA_TABLE_NAME, to_string(table)}});
-        for (const auto& [table, chain] : names_.chains)
+        for (const auto& [table, chain] : chains_)
             requests.add(NFT_MSG_GETCHAIN, protocol_, 0,
                          {{NFTA_CHAIN_TABLE, to_string(table)}, {NFTA_CHAIN_NAME, chain}});
         return requests.send().and_then([&] { return receive_objects(first); });
@@ -164,8 +141,8 @@ private:
 
     Result<void> receive_objects(std::uint32_t first)
     {
-        auto table = names_.tables.begin();
-        auto chain = names_.chains.begin();
+        auto table = tables_.begin();
+        auto chain = chains_.begin();
         auto expected = first;
         return receive_until(socket_, [&](const Message& message) -> Result<bool> {
             if (message.sequence != expected)
@@ -173,14 +150,14 @@ private:
             Result<void> kept;
             if (expected == first)
                 kept = keep_generation(message);
-            else if (table != names_.tables.end())
+            else if (table != tables_.end())
                 kept = keep_table(message, *table++);
             else
                 kept = keep_chain(message, *chain++);
             ++expected;
             if (!kept)
                 return tl::unexpected(kept.error());
-            return table == names_.tables.end() && chain == names_.chains.end();
+            return table == tables_.end() && chain == chains_.end();
         });
     }
 
@@ -226,7 +203,8 @@ private:
     }
 
     Socket& socket_;
-    Names names_;
+    std::set<Table> tables_;
+    std::set<ChainName> chains_;
     std::uint8_t protocol_;
     std::set<ChainName> holds_rules_;
     Snapshot snapshot_{.family = Family::ipv4, .tables = {}, .chains = {}};

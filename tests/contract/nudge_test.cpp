@@ -52,19 +52,20 @@ void refuses_nudge(World& world)
 }  // namespace
 
 TEST_CASE_TEMPLATE("a nudge takes the mangle canary of its family away, and nothing else", World, FakeWorld,
-                   KernelWorld)
+                   KernelWorld, LegacyWorld)
 {
     for (const auto family : all_families) {
         World world;
         const auto desired = guarded_in_1_24(family);
         repair_all(world.backend(), desired);
         world.flush_chain(family, Table::filter, "KUBE-FIREWALL");
-        const auto generation = world.generation();
+        [[maybe_unused]] const auto generation = world.generation();
         const auto plan = make_plan(desired, examine(world.backend(), desired), nudge);
         const auto outcome = world.backend().commit(plan);
         CHECK(outcome.detail.empty());
         CHECK(outcome.kind == Outcome::Kind::committed);
-        CHECK(outcome.generation == generation + 1);
+        if constexpr (World::numbers_transactions)
+            CHECK(outcome.generation == generation + 1);
 
         const auto after = examine(world.backend(), desired);
         CHECK(fulfilled(plan, after));
@@ -76,7 +77,8 @@ TEST_CASE_TEMPLATE("a nudge takes the mangle canary of its family away, and noth
     }
 }
 
-TEST_CASE_TEMPLATE("a canary that came back after a nudge has not been nudged", World, FakeWorld, KernelWorld)
+TEST_CASE_TEMPLATE("a canary that came back after a nudge has not been nudged", World, FakeWorld, KernelWorld,
+                   LegacyWorld)
 {
     World world;
     const auto desired = guarded_since_1_27(Family::ipv4);
@@ -87,7 +89,8 @@ TEST_CASE_TEMPLATE("a canary that came back after a nudge has not been nudged", 
     CHECK_FALSE(fulfilled(plan, examine(world.backend(), desired)));
 }
 
-TEST_CASE_TEMPLATE("a canary that holds a rule is not deleted, and keeps it", World, FakeWorld, KernelWorld)
+TEST_CASE_TEMPLATE("a canary that holds a rule is not deleted, and keeps it", World, FakeWorld, KernelWorld,
+                   LegacyWorld)
 {
     World world;
     world.add_chain(Family::ipv4, Table::mangle, canary);
@@ -96,7 +99,7 @@ TEST_CASE_TEMPLATE("a canary that holds a rule is not deleted, and keeps it", Wo
     CHECK(make_plan(canary_alone(), examine(world.backend(), canary_alone()), nudge).empty());
 }
 
-TEST_CASE_TEMPLATE("a canary that somebody jumps to is not deleted", World, FakeWorld, KernelWorld)
+TEST_CASE_TEMPLATE("a canary that somebody jumps to is not deleted", World, FakeWorld, KernelWorld, LegacyWorld)
 {
     World world;
     world.add_chain(Family::ipv4, Table::mangle, canary);
@@ -105,7 +108,7 @@ TEST_CASE_TEMPLATE("a canary that somebody jumps to is not deleted", World, Fake
     refuses_nudge(world);
 }
 
-TEST_CASE_TEMPLATE("a canary that is not there cannot be deleted", World, FakeWorld, KernelWorld)
+TEST_CASE_TEMPLATE("a canary that is not there cannot be deleted", World, FakeWorld, KernelWorld, LegacyWorld)
 {
     World world;
     refuses_nudge(world);
@@ -113,12 +116,12 @@ TEST_CASE_TEMPLATE("a canary that is not there cannot be deleted", World, FakeWo
     refuses_nudge(world);
 }
 
-TEST_CASE_TEMPLATE("a nudge that is late is stale", World, FakeWorld, KernelWorld)
+TEST_CASE_TEMPLATE("a nudge that is late is stale", World, FakeWorld, KernelWorld, LegacyWorld)
 {
     World world;
     repair_all(world.backend(), canary_alone());
     const auto plan = make_plan(canary_alone(), examine(world.backend(), canary_alone()), nudge);
-    world.add_chain(Family::ipv6, Table::nat, "SOMEBODY-ELSES");
+    world.add_chain(Family::ipv4, Table::mangle, "SOMEBODY-ELSES");
     const auto before = world.everything();
     CHECK(world.backend().commit(plan).kind == Outcome::Kind::stale);
     CHECK(world.everything() == before);

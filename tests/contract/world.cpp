@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/contract/world.hpp"
 
+#include "tests/support/command.hpp"
 #include "tests/support/ruleset.hpp"
 
 #include <fmt/format.h>
@@ -24,12 +25,12 @@ std::string in_table(Table table, const std::string& line)
     return fmt::format("*{}\n{}\nCOMMIT\n", to_string(table), line);
 }
 
-std::unique_ptr<nft::NftBackend> opened()
+template <typename Value>
+Value need(Result<Value> result)
 {
-    auto backend = nft::NftBackend::open();
-    if (!backend)
-        throw std::runtime_error{backend.error().what};
-    return *std::move(backend);
+    if (!result)
+        throw std::runtime_error{result.error().what};
+    return *std::move(result);
 }
 
 }  // namespace
@@ -63,7 +64,7 @@ void FakeWorld::delete_table(Family family, Table table)
     fake_.edit([&](FakeRuleset& ruleset) { must(ruleset.delete_table(family, table)); });
 }
 
-KernelWorld::KernelWorld() : backend_{opened()} {}
+KernelWorld::KernelWorld() : backend_{need(nft::NftBackend::open())} {}
 
 std::uint32_t KernelWorld::generation() const
 {
@@ -98,6 +99,43 @@ void KernelWorld::delete_chain(Family family, Table table, const std::string& ch
 void KernelWorld::delete_table(Family family, Table table)
 {
     nft_script(fmt::format("delete table {}\n", nft_name(family, table)));
+}
+
+LegacyWorld::LegacyWorld() : backend_{need(legacy::LegacyBackend::open())} {}
+
+std::uint32_t LegacyWorld::generation() const
+{
+    return need(backend_->generation(Family::ipv4));
+}
+
+std::string LegacyWorld::everything() const
+{
+    return saved(Family::ipv4) + saved(Family::ipv6);
+}
+
+void LegacyWorld::add_chain(Family family, Table table, const std::string& chain)
+{
+    must_run({iptables(family), "-t", std::string{to_string(table)}, "-N", chain});
+}
+
+void LegacyWorld::append_rule(Family family, Table table, const std::string& chain, const Rule& rule)
+{
+    restore(family, in_table(table, fmt::format("-A {} {}", chain, to_string(family, rule))));
+}
+
+void LegacyWorld::flush_chain(Family family, Table table, const std::string& chain)
+{
+    must_run({iptables(family), "-t", std::string{to_string(table)}, "-F", chain});
+}
+
+void LegacyWorld::delete_chain(Family family, Table table, const std::string& chain)
+{
+    must_run({iptables(family), "-t", std::string{to_string(table)}, "-X", chain});
+}
+
+void LegacyWorld::delete_table(Family family, Table table)
+{
+    restore(family, fmt::format("*{}\n-F\n-X\nCOMMIT\n", to_string(table)));
 }
 
 std::string nft_name(Family family, Table table, const std::string& chain)

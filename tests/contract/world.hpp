@@ -2,10 +2,12 @@
 #pragma once
 
 #include "repair/diagnose.hpp"
+#include "repair/legacy/backend.hpp"
 #include "repair/nft/backend.hpp"
 #include "repair/plan.hpp"
 #include "tests/support/fake_backend.hpp"
 #include "tests/support/network_namespace.hpp"
+#include "tests/support/ruleset.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -17,6 +19,11 @@ namespace chainkeeper::tests {
 // what the fake must have in common with the kernel.
 class FakeWorld {
 public:
+    // Each transaction has the number after the one before it. Else a generation is a number for what the tables say.
+    static constexpr bool numbers_transactions = true;
+    // A table comes without its base chains, and can be deleted.
+    static constexpr bool has_bare_tables = true;
+
     repair::Backend& backend() { return fake_; }
     [[nodiscard]] std::uint32_t generation() const { return fake_.generation(); }
     // All that there is, handles included.
@@ -36,6 +43,9 @@ private:
 // The same with the kernel, in a network namespace of its own.
 class KernelWorld {
 public:
+    static constexpr bool numbers_transactions = true;
+    static constexpr bool has_bare_tables = true;
+
     KernelWorld();
 
     repair::nft::NftBackend& backend() { return *backend_; }
@@ -51,6 +61,31 @@ public:
 private:
     NetworkNamespace namespace_;
     std::unique_ptr<repair::nft::NftBackend> backend_;
+};
+
+// The same with the kernel's legacy tables, of which delete_table() only empties one. All that there is, is told
+// without handles there.
+class LegacyWorld {
+public:
+    static constexpr bool numbers_transactions = false;
+    static constexpr bool has_bare_tables = false;
+
+    LegacyWorld();
+
+    repair::legacy::LegacyBackend& backend() { return *backend_; }
+    [[nodiscard]] std::uint32_t generation() const;
+    [[nodiscard]] std::string everything() const;
+
+    void add_chain(repair::Family family, repair::Table table, const std::string& chain);
+    void append_rule(repair::Family family, repair::Table table, const std::string& chain, const repair::Rule& rule);
+    void flush_chain(repair::Family family, repair::Table table, const std::string& chain);
+    void delete_chain(repair::Family family, repair::Table table, const std::string& chain);
+    void delete_table(repair::Family family, repair::Table table);
+
+private:
+    NetworkNamespace namespace_;
+    WithIptables programs_{Variant::legacy};
+    std::unique_ptr<repair::legacy::LegacyBackend> backend_;
 };
 
 // "ip filter KUBE-FIREWALL", for nft.

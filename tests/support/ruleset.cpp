@@ -16,6 +16,7 @@
 #include <linux/netlink.h>
 #include <map>
 #include <stdexcept>
+#include <utility>
 
 namespace chainkeeper::tests {
 
@@ -73,6 +74,12 @@ std::string text_of(const std::map<std::string, SavedTable>& tables)
     return text;
 }
 
+Variant& variant_in_use()
+{
+    static Variant variant = Variant::nft;
+    return variant;
+}
+
 std::vector<std::byte> flush_batch(Family family, std::uint32_t sequence)
 {
     const auto subsystem = [](std::uint16_t message) {
@@ -93,9 +100,22 @@ std::vector<std::byte> flush_batch(Family family, std::uint32_t sequence)
 
 }  // namespace
 
+WithIptables::WithIptables(Variant variant) : before_{std::exchange(variant_in_use(), variant)} {}
+
+WithIptables::~WithIptables()
+{
+    variant_in_use() = before_;
+}
+
+Variant variant()
+{
+    return variant_in_use();
+}
+
 std::string iptables(Family family, std::string_view suffix)
 {
-    return fmt::format("{}-nft{}", family == Family::ipv4 ? "iptables" : "ip6tables", suffix);
+    return fmt::format("{}-{}{}", family == Family::ipv4 ? "iptables" : "ip6tables",
+                       variant() == Variant::nft ? "nft" : "legacy", suffix);
 }
 
 int check(Family family, Table table, std::string_view chain, const repair::Rule& rule)

@@ -18,7 +18,23 @@ class Socket;
 // The ruleset of the calling thread's network namespace, seen and changed with the programs of this machine.
 namespace chainkeeper::tests {
 
-// "iptables-nft", "ip6tables-nft"; with a suffix "iptables-nft-save".
+// Which of the two iptables the functions below run while it is there; without one it is iptables-nft.
+enum class Variant : std::uint8_t { nft, legacy };
+class WithIptables {
+public:
+    explicit WithIptables(Variant variant);
+    ~WithIptables();
+    WithIptables(const WithIptables&) = delete;
+    WithIptables& operator=(const WithIptables&) = delete;
+    WithIptables(WithIptables&&) = delete;
+    WithIptables& operator=(WithIptables&&) = delete;
+
+private:
+    Variant before_;
+};
+Variant variant();
+
+// "iptables-nft", "ip6tables-legacy"; with a suffix "iptables-nft-save".
 std::string iptables(repair::Family family, std::string_view suffix = {});
 
 // `iptables -t TABLE -C CHAIN …`: its exit code. 0: it knows the rule, 1: it does not.

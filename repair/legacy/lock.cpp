@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "repair/legacy/lock.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include <utility>
+
+namespace chainkeeper::repair::legacy {
+
+namespace {
+
+constexpr const char* usual_file = "/run/xtables.lock";
+
+Error lock_error(std::string_view doing, const std::filesystem::path& file, int error_number)
+{
+    return {error_number == EPERM || error_number == EACCES ? ErrorCode::denied : ErrorCode::failed,
+            fmt::format("{} {} failed: {}", doing, file.string(), std::generic_category().message(error_number))};
+}
+
+// The file under that name is the one that is open: iptables locks whatever is there by now.
+bool is_the_same(int descriptor, const std::filesystem::path& file)
+{
+    struct stat opened {};
+    struct stat named {};
+    return fstat(descriptor, &opened) == 0 && stat(file.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+           opened.st_ino == named.st_ino;
+}
+
+std::optional<LockedFile> identity_of(const std::filesystem::path& file)
+{
+    struct stat found {};
+    if (stat(file.c_str(), &found) != 0)
+        return std::nullopt;
+    return LockedFile{.major = major(found.st_dev), .minor = minor(found.st_dev), .inode = found.st_ino};
+}
+
+// "1: FLOCK  ADVISORY  WRITE 4711 00:19:815 0 EOF"; with "->" after the number for one that waits.
+std::optional<pid_t> user_in(const std::string& line, const std::string& file)
+{
+    std::istringstream words{line};
+    std::vector<std::string> all{std::istream_iterator<std::string>{words}, {}};
+    std::erase(all, "->");
+    constexpr std::size_t kind = 1;
+    constexpr std::size_t pid = 4;
+    constexpr std::size_t where = 5;
+    if (all.size() <= where || all[kind] != "FLOCK" || all[where] != file)
+        return std::nullopt;
+    const auto number = std::strtol(all[pid].c_str(), nullptr, 10);
+    // A process of another pid namespace has no number here.
+    return number > 0 ? std::optional{static_cast<pid_t>(number)} : std::nullopt;
+}
+
+}  // namespace
+
+std::filesystem::path xtables_lock_file()
+{
+    const char* const elsewhere = std::getenv("XTABLES_LOCKFILE");
+    return elsewhere != nullptr && *elsewhere != '\0' ? elsewhere : usual_file;
+}
+
+XtablesLock::Hold::~Hold()
+{
+    if (descriptor_ >= 0)
+        flock(descriptor_, LOCK_UN);
+}
+
+void XtablesLock::close_file()
+{
+    if (descriptor_ >= 0)
+        close(std::exchange(descriptor_, -1));
+}
+
+Result<void> XtablesLock::open_file()
+{
+    if (descriptor_ >= 0 && is_the_same(descriptor_, file_))
+        return {};
+    close_file();
+    // As iptables does; a link would be somebody's trap.
+    descriptor_ = open(file_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (descriptor_ < 0)
+        return tl::unexpected(lock_error("opening", file_, errno));
+    return {};
+}
+
+Result<std::optional<XtablesLock::Hold>> XtablesLock::try_lock()
+{
+    // Between opening and locking somebody may put another file there.
+    constexpr int tries = 3;
+    for (int attempt = 0; attempt < tries; ++attempt) {
+        if (auto opened = open_file(); !opened)
+            return tl::unexpected(opened.error());
+        if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+            if (errno == EWOULDBLOCK || errno == EINTR)
+                return std::nullopt;
+            return tl::unexpected(lock_error("locking", file_, errno));
+        }
+        Hold hold{descriptor_};
+        if (is_the_same(descriptor_, file_))
+            return hold;
+    }
+    return tl::unexpected(lock_error("locking", file_, ESTALE));
+}
+
+std::vector<pid_t> users_of_lock(const std::filesystem::path& file)
+{
+    const auto identity = identity_of(file);
+    std::ifstream locks{"/proc/locks"};
+    if (!identity || !locks)
+        return {};
+    return users_in(std::string{std::istreambuf_iterator<char>{locks}, {}}, *identity);
+}
+
+std::vector<pid_t> users_in(std::string_view proc_locks, const LockedFile& file)
+{
+    const auto name = fmt::format("{:02x}:{:02x}:{}", file.major, file.minor, file.inode);
+    std::istringstream lines{std::string{proc_locks}};
+    std::vector<pid_t> users;
+    for (std::string line; std::getline(lines, line);)
+        if (const auto user = user_in(line, name))
+            users.push_back(*user);
+    return users;
+}
+
+}  // namespace chainkeeper::repair::legacy

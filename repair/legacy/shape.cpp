@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "repair/legacy/shape.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
+#include <fstream>
+#include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
+#include <string>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace chainkeeper::repair::legacy {
+
+namespace {
+
+static_assert(sizeof(ipt_getinfo) == sizeof(ip6t_getinfo));
+
+std::string names_file(Family family)
+{
+    // "self" would be the first thread's network namespace.
+    return fmt::format("/proc/thread-self/net/{}_tables_names", family == Family::ipv4 ? "ip" : "ip6");
+}
+
+Error legacy_error(Family family, std::string_view doing, int error_number)
+{
+    const auto what = fmt::format("{} the legacy tables of {}", doing, to_string(family));
+    if (error_number == EPERM || error_number == EACCES)
+        return denied_error(what, "CAP_NET_ADMIN and CAP_NET_RAW");
+    return system_error(what, error_number);
+}
+
+class RawSocket {
+public:
+    // What iptables-legacy asks through.
+    explicit RawSocket(Family family)
+        : descriptor_{socket(family == Family::ipv4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)}
+    {
+    }
+    RawSocket(const RawSocket&) = delete;
+    RawSocket& operator=(const RawSocket&) = delete;
+    RawSocket(RawSocket&&) = delete;
+    RawSocket& operator=(RawSocket&&) = delete;
+    ~RawSocket()
+    {
+        if (descriptor_ >= 0)
+            close(descriptor_);
+    }
+    [[nodiscard]] int number() const { return descriptor_; }
+
+private:
+    int descriptor_;
+};
+
+// An error number, or 0.
+int ask(const RawSocket& socket, Family family, Table table, TableShape& shape)
+{
+    ipt_getinfo info{};
+    to_string(table).copy(info.name, sizeof info.name - 1);
+    socklen_t size = sizeof info;
+    const bool is_v4 = family == Family::ipv4;
+    if (getsockopt(socket.number(), is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IPT_SO_GET_INFO : IP6T_SO_GET_INFO,
+                   &info, &size) != 0)
+        return errno;
+    shape = {.entries = info.num_entries, .bytes = info.size, .hooks = {}};
+    std::ranges::copy(info.hook_entry, shape.hooks.begin());
+    std::ranges::copy(info.underflow, shape.hooks.begin() + std::size(info.hook_entry));
+    return 0;
+}
+
+}  // namespace
+
+Result<std::set<Table>> instantiated_tables(Family family)
+{
+    errno = 0;
+    std::ifstream names{names_file(family)};
+    if (!names && errno != ENOENT)
+        return tl::unexpected(legacy_error(family, "listing", errno));
+    std::set<Table> tables;
+    for (std::string name; std::getline(names, name);)
+        if (const auto table = table_from_string(name))
+            tables.insert(*table);
+    return tables;
+}
+
+Result<Shapes> read_shapes(Family family)
+{
+    const auto tables = instantiated_tables(family);
+    if (!tables)
+        return tl::unexpected(tables.error());
+    Shapes shapes;
+    if (tables->empty())
+        return shapes;
+    const RawSocket socket{family};
+    if (socket.number() < 0)
+        return tl::unexpected(legacy_error(family, "asking for", errno));
+    for (const auto table : *tables)
+        if (const int error = ask(socket, family, table, shapes[table]); error != 0)
+            return tl::unexpected(legacy_error(family, "asking for", error));
+    return shapes;
+}
+
+}  // namespace chainkeeper::repair::legacy
