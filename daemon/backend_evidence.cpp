@@ -24,34 +24,54 @@ std::optional<KnownBackend> backend_named(std::string_view name)
     return std::nullopt;
 }
 
+std::optional<KnownBackend> backend_of(policies::BackendChoice choice)
+{
+    switch (choice) {
+    case policies::BackendChoice::automatic: return std::nullopt;
+    case policies::BackendChoice::nft: return KnownBackend::nft;
+    case policies::BackendChoice::legacy: return KnownBackend::legacy;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
+
+std::string_view place_of(KnownBackend backend)
+{
+    return backend == KnownBackend::nft ? "nf_tables" : "iptables-legacy's tables";
+}
 
 std::string_view to_string(KnownBackend backend)
 {
     return backend == KnownBackend::nft ? "nft" : "legacy";
 }
 
+KnownBackend other_than(KnownBackend backend)
+{
+    return backend == KnownBackend::nft ? KnownBackend::legacy : KnownBackend::nft;
+}
+
 std::optional<KnownBackend> BackendEvidence::backend() const
 {
-    if (policy == policies::BackendChoice::nft)
-        return KnownBackend::nft;
-    std::set<KnownBackend> candidates;
-    if (chains_in_nft)
-        candidates.insert(KnownBackend::nft);
-    if (remembered)
-        candidates.insert(*remembered);
-    if (iptables_says)
-        candidates.insert(*iptables_says);
+    if (const auto chosen = backend_of(policy))
+        return chosen;
+    const bool in_both = present.size() > 1;
+    if (in_both && !(remembered && iptables_says))
+        return std::nullopt;
+    auto candidates = in_both ? std::set<KnownBackend>{} : present;
+    for (const auto& witness : {remembered, iptables_says})
+        if (witness)
+            candidates.insert(*witness);
     return candidates.size() == 1 ? std::optional{*candidates.begin()} : std::nullopt;
 }
 
 std::string BackendEvidence::describe() const
 {
-    if (policy == policies::BackendChoice::nft)
-        return "the policy says nft";
+    if (const auto chosen = backend_of(policy))
+        return fmt::format("the policy says {}", to_string(*chosen));
     std::vector<std::string> witnesses;
-    if (chains_in_nft)
-        witnesses.emplace_back("guarded chains are in nf_tables");
+    for (const auto backend : present)
+        witnesses.push_back(fmt::format("guarded chains are in {}", place_of(backend)));
     if (remembered)
         witnesses.push_back(fmt::format("{} was in use before", to_string(*remembered)));
     if (iptables_says)

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -15,17 +16,23 @@ namespace chainkeeper::daemon {
 enum class KnownBackend : std::uint8_t { nft, legacy };
 std::string_view to_string(KnownBackend backend);
 
-// What speaks for the backend that kubelet uses, strongest first. Two of them that disagree make it ambiguous, and so
-// does none at all: a chain in the wrong backend misleads everybody who looks for kubelet's.
+// "nf_tables", "iptables-legacy's tables": for sentences.
+std::string_view place_of(KnownBackend backend);
+KnownBackend other_than(KnownBackend backend);
+
+// What speaks for the backend that kubelet uses. The policy decides; else two witnesses that disagree make it
+// ambiguous, and so does none at all: a chain in the wrong backend misleads everybody who looks for kubelet's.
 struct BackendEvidence {
     policies::BackendChoice policy = policies::BackendChoice::automatic;
-    bool chains_in_nft = false;                 // guarded chains were seen there
-    std::optional<KnownBackend> remembered;     // from before the flush
+    // Where there are guarded chains that we did not write. Chains in both say nothing, for one of them is a leftover:
+    // then both of the other witnesses have to be there.
+    std::set<KnownBackend> present;
+    std::optional<KnownBackend> remembered;     // where kubelet's chains were when that was beyond doubt last
     std::optional<KnownBackend> iptables_says;  // `iptables -V`
 
     // The backend, where it is beyond doubt.
     [[nodiscard]] std::optional<KnownBackend> backend() const;
-    // "the guarded chains are in nf_tables, but iptables -V says legacy"
+    // "guarded chains are in nf_tables; iptables -V says legacy"
     [[nodiscard]] std::string describe() const;
 };
 

@@ -12,11 +12,6 @@ namespace {
 constexpr std::size_t most_gaps = 8;
 constexpr std::size_t most_units = 16;
 
-unsigned weight(const Losses& losses)
-{
-    return losses.tables + losses.chains + losses.rules;
-}
-
 void count_unit(std::map<std::string, unsigned>& transactions, const std::string& unit)
 {
     if (transactions.size() < most_units || transactions.contains(unit))
@@ -35,13 +30,18 @@ Losses& Losses::operator+=(const Losses& other)
     tables += other.tables;
     chains += other.chains;
     rules += other.rules;
+    entries += other.entries;
     return *this;
 }
 
 std::string to_string(const Losses& losses)
 {
-    return fmt::format("{}, {}, {}", counted(losses.tables, "table"), counted(losses.chains, "chain"),
-                       counted(losses.rules, "rule"));
+    const auto told = fmt::format("{}, {}, {}", counted(losses.tables, "table"), counted(losses.chains, "chain"),
+                                  counted(losses.rules, "rule"));
+    if (losses.entries == 0)
+        return told;
+    const auto entries = fmt::format("{} {}", losses.entries, losses.entries == 1 ? "entry" : "entries");
+    return losses.all() == losses.entries ? entries : fmt::format("{}, {}", told, entries);
 }
 
 void Burst::add(const GenerationHeard& generation)
@@ -52,7 +52,7 @@ void Burst::add(const GenerationHeard& generation)
     if (const auto& unit = generation.culprit.unit; !unit.empty() && generation.losses.any())
         count_unit(transactions, unit);
     const bool is_candidate = generation.touched_guarded && generation.losses.any();
-    if (is_candidate && (!worst || weight(generation.losses) > weight(worst->losses)))
+    if (is_candidate && (!worst || generation.losses.all() > worst->losses.all()))
         worst = generation;
 }
 

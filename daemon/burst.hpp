@@ -18,13 +18,16 @@ struct Losses {
     unsigned tables = 0;
     unsigned chains = 0;
     unsigned rules = 0;
+    // Of iptables-legacy's tables the kernel tells only how many entries there are: one for a rule, two for a chain.
+    unsigned entries = 0;
 
-    [[nodiscard]] bool any() const { return tables + chains + rules > 0; }
+    [[nodiscard]] unsigned all() const { return tables + chains + rules + entries; }
+    [[nodiscard]] bool any() const { return all() > 0; }
     Losses& operator+=(const Losses& other);
     bool operator==(const Losses&) const = default;
 };
 
-// "2 tables, 6 chains, 5 rules"
+// "2 tables, 6 chains, 5 rules"; "12 entries"
 std::string to_string(const Losses& losses);
 
 // One transaction of somebody's, as it was heard.

@@ -199,4 +199,12 @@ Culprit read_culprit(const std::filesystem::path& proc, std::uint32_t pid, std::
     return culprit;
 }
 
+Culprit read_culprit(const std::filesystem::path& proc, std::uint32_t pid)
+{
+    const auto directory = open_directory(proc / fmt::format("{}", pid));
+    if (pid == 0 || !directory)
+        return {.pid = pid};
+    return read_culprit(proc, pid, without_line_end(read_start(directory.number(), "comm")));
+}
+
 }  // namespace chainkeeper::daemon

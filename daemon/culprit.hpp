@@ -34,6 +34,9 @@ struct Culprit {
 // and its number may be another's by now: then pid and comm are all there is.
 Culprit read_culprit(const std::filesystem::path& proc, std::uint32_t pid, std::string_view comm);
 
+// The same of a process that is there as far as anybody knows: its comm is what it says itself.
+Culprit read_culprit(const std::filesystem::path& proc, std::uint32_t pid);
+
 // The service, scope or slice that the text of a /proc/PID/cgroup file names, of the unified or of the systemd
 // hierarchy; empty where there is none.
 std::string unit_of_cgroup(std::string_view cgroup_text);

@@ -59,6 +59,17 @@ std::optional<Hearing::Transaction> Hearing::hear(const repair::nft::Generation&
     return transaction;
 }
 
+void Hearing::hear(const LegacyWrite& write)
+{
+    const GenerationHeard heard{
+        .id = 0, .culprit = write.culprit, .at = write.at, .losses = write.losses, .touched_guarded = true};
+    const bool is_first = !burst_;
+    auto& burst = open_burst();
+    if (is_first)
+        sink_.report(Heard{.at = heard.at, .generation = heard});
+    burst.add(heard);
+}
+
 // Every transaction has the number after the one before it, so a number left out is a transaction not heard.
 void Hearing::notice_missed_generation(std::uint32_t id)
 {

@@ -4,6 +4,7 @@
 #include "daemon/burst.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/guarded_names.hpp"
+#include "daemon/legacy_write.hpp"
 #include "daemon/report.hpp"
 #include "repair/nft/event.hpp"
 
@@ -34,6 +35,8 @@ public:
     }
 
     void hear(const repair::nft::Change& change, const GuardedNames& names);
+    // Somebody wrote to iptables-legacy's tables.
+    void hear(const LegacyWrite& write);
     // Ends a transaction. Nothing for our own, and for one that does not belong to a burst.
     std::optional<Transaction> hear(const repair::nft::Generation& generation);
     // Some events may not have been heard.

@@ -101,6 +101,7 @@ struct AddFields {
         fields.add("CHAINKEEPER_LOST_TABLES", losses.tables);
         fields.add("CHAINKEEPER_LOST_CHAINS", losses.chains);
         fields.add("CHAINKEEPER_LOST_RULES", losses.rules);
+        fields.add("CHAINKEEPER_LOST_ENTRIES", losses.entries);
     }
 
     void operator()(const Heard& heard) const

@@ -21,8 +21,9 @@ bool is_dry(const Keeper::Settings& settings)
 }  // namespace
 
 Keeper::Keeper(Parts parts, Settings settings)
-    : parts_{std::move(parts)}, settings_{std::move(settings)}, recorder_{parts_.backend}, names_{settings_.desired},
-      hearing_{parts_.clock, parts_.sink, parts_.proc}
+    : parts_{std::move(parts)}, settings_{std::move(settings)}, names_{settings_.desired}, hearing_{parts_.clock,
+                                                                                                    parts_.sink,
+                                                                                                    parts_.proc}
 {
     watch_families();
 }
@@ -98,6 +99,25 @@ void Keeper::hear_generation(const repair::nft::Generation& generation)
     }
 }
 
+void Keeper::hear(const LegacyWrite& write)
+{
+    const bool is_news = !write.changed.empty();
+    if (is_news)
+        hearing_.hear(write);
+    for (auto& watched : watched_) {
+        const auto family = watched.desired->family;
+        if (write.changed.contains({family, repair::Table::mangle}))
+            watched.evidence.lost_sight(write.at);
+        watched.in_burst = watched.in_burst || std::ranges::any_of(write.changed, [&](const LegacyWrite::Where& where) {
+                               return where.family == family;
+                           });
+        // A rule that took the place of another of the same length, a chain that was renamed.
+        if (!is_news && backend_in_use() == KnownBackend::legacy)
+            look_again_at(watched,
+                          watched.looked.value_or(write.at) + std::max(settings_.policy.guard.legacy_poll, Duration{}));
+    }
+}
+
 void Keeper::hear_gap(const std::string& reason)
 {
     recheck(reason);
@@ -161,6 +181,15 @@ void Keeper::hear_init(repair::Family family, bool succeeded)
                        .family = family,
                        .what = succeeded ? "kubelet has made its chains, and watches them"
                                          : "kubelet failed to make its chains, and does not watch them"});
+    look_soon();
+}
+
+void Keeper::hear_iptables(std::optional<KnownBackend> says)
+{
+    if (std::exchange(settings_.backend.iptables_says, says) == says)
+        return;
+    report(Notice{.at = parts_.clock.now(),
+                  .what = fmt::format("iptables is another one by now: {}", settings_.backend.describe())});
     look_soon();
 }
 

@@ -29,8 +29,17 @@ namespace chainkeeper::daemon {
 // loop: whoever runs it feeds it events and calls look() at next_look().
 class Keeper {
 public:
+    // One for each place where chains can be; nothing where the kernel has no such thing, or it may not be looked at.
+    struct Backends {
+        repair::Backend* nft = nullptr;
+        repair::Backend* legacy = nullptr;
+        [[nodiscard]] repair::Backend* of(KnownBackend backend) const
+        {
+            return backend == KnownBackend::nft ? nft : legacy;
+        }
+    };
     struct Parts {
-        repair::Backend& backend;
+        Backends backends;
         const Clock& clock;
         ReportSink& sink;
         std::filesystem::path proc = "/proc";
@@ -59,6 +68,9 @@ public:
 
     // Events in the order of the kernel; a generation ends each transaction.
     void hear(const repair::nft::Event& event);
+    // Somebody was at iptables-legacy's tables. Where nothing tells that one of them was written, they are looked at
+    // once in `legacy_poll` at the most: a look reads all of them.
+    void hear(const LegacyWrite& write);
     // Some events may not have been heard: the ruleset has to be read again.
     void hear_gap(const std::string& reason);
     // Something happened that no event tells of; the same, but that nothing was missed.
@@ -71,6 +83,8 @@ public:
     void hear_units(const std::optional<UnitsSeen>& seen);
     // kubelet's journal says how its first init of a family ended.
     void hear_init(repair::Family family, bool succeeded);
+    // What `iptables -V` says by now.
+    void hear_iptables(std::optional<KnownBackend> says);
     // Whether kubelet makes chains in a family.
     enum class Guarding {
         always,
@@ -134,6 +148,10 @@ private:
             repair::Scope scope;
         };
         std::optional<Written> unverified;  // committed in this look
+        std::optional<Instant> looked;      // last
+        std::optional<Instant> locked_out;  // since then the xtables lock is held by somebody else
+        bool lock_reported = false;         // of this time
+        std::set<KnownBackend> present;     // where chains of kubelet's were at the last look
     };
     enum class Progress { done, again };
 
@@ -153,6 +171,13 @@ private:
     Progress commit(Watched& watched, const repair::Plan& plan, const policies::Decision& decision,
                     unsigned stale_commits);
     void verify(Watched& watched, const Watched::Written& written);
+    void wait_for_lock(Watched& watched, const repair::Plan& plan, repair::Outcome outcome);
+    [[nodiscard]] KnownBackend backend_in_use() const;
+    [[nodiscard]] repair::Result<repair::Snapshot> observe(const repair::DesiredState& desired) const;
+    [[nodiscard]] std::optional<repair::Snapshot> look_elsewhere(repair::Family family) const;
+    void learn_backend(Watched& watched, const repair::Diagnosis& diagnosis, const repair::Snapshot* elsewhere);
+    [[nodiscard]] repair::Diagnosis diagnose(const repair::DesiredState& desired, const repair::Snapshot& snapshot,
+                                             const repair::Snapshot* elsewhere) const;
     [[nodiscard]] policies::Situation situation_of(const Watched& watched, repair::Diagnosis diagnosis) const;
     [[nodiscard]] Examined examined(const Watched& watched, const repair::Snapshot& snapshot) const;
     void report_decision(Watched& watched, const repair::Diagnosis& diagnosis, const policies::Decision& decision,
@@ -164,7 +189,6 @@ private:
 
     Parts parts_;
     Settings settings_;
-    repair::Recorder recorder_;
     GuardedNames names_;
     Hearing hearing_;
     std::vector<Watched> watched_;

@@ -38,7 +38,7 @@ policies::Situation Keeper::situation_of(const Watched& watched, repair::Diagnos
                                   .diagnosis = std::move(diagnosis),
                                   .stopped = restraint_.stopped,
                                   .write_free = settings_.dry_run || restraint_.write_free,
-                                  .backend_certain = settings_.backend.backend() == KnownBackend::nft,
+                                  .backend_certain = settings_.backend.backend() == backend_in_use(),
                                   .units = std::nullopt,
                                   .monitor = watched.evidence.monitor(),
                                   .initialising_until = watched.evidence.initialising_until(),
@@ -64,7 +64,7 @@ repair::Result<std::vector<Keeper::Examined>> Keeper::examine() const
 {
     std::vector<Examined> families;
     for (const auto& watched : watched_) {
-        const auto snapshot = parts_.backend.observe(*watched.desired);
+        const auto snapshot = observe(*watched.desired);
         if (!snapshot)
             return tl::unexpected(snapshot.error());
         families.push_back(examined(watched, *snapshot));
@@ -75,9 +75,10 @@ repair::Result<std::vector<Keeper::Examined>> Keeper::examine() const
 Keeper::Examined Keeper::examined(const Watched& watched, const repair::Snapshot& snapshot) const
 {
     const auto& policy = settings_.policy;
+    const auto elsewhere = look_elsewhere(watched.desired->family);
     Examined examined;
     examined.diagnosis = watched.guarding != Guarding::never
-                             ? repair::diagnose(*watched.desired, snapshot)
+                             ? diagnose(*watched.desired, snapshot, elsewhere ? &*elsewhere : nullptr)
                              : repair::Diagnosis{.family = watched.desired->family, .findings = {}};
     const auto situation = situation_of(watched, examined.diagnosis);
     examined.decision = policies::decide(situation, policy);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/keeper.hpp"
 
+#include "daemon/report_text.hpp"
 #include "repair/diagnose.hpp"
 
 #include <algorithm>
@@ -23,6 +24,9 @@ constexpr Duration trying_deadline = std::chrono::milliseconds{100};
 
 // After a failure that no event will announce the end of.
 constexpr Duration retry_interval = std::chrono::seconds{10};
+
+// How often the lock of iptables-legacy is tried that somebody else holds. (That it was let go is heard besides.)
+constexpr Duration lock_interval = std::chrono::milliseconds{100};
 
 // The name by which an operator knows it: the unit, else the program.
 std::string party_of(const Culprit& culprit)
@@ -97,7 +101,8 @@ void Keeper::look_at(Watched& watched)
 
 Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
 {
-    const auto snapshot = parts_.backend.observe(*watched.desired);
+    const auto used = backend_in_use();
+    const auto snapshot = observe(*watched.desired);
     if (!snapshot) {
         report_trouble(snapshot.error());
         const auto& repair = settings_.policy.repair;
@@ -105,9 +110,13 @@ Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
         look_again_at(watched, parts_.clock.now() + (unsettled ? repair.settle_deadline : retry_interval));
         return Progress::done;
     }
-    const auto diagnosis = repair::diagnose(*watched.desired, *snapshot);
-    if (watched.evidence.shows_foreign_chain(*watched.desired, diagnosis))
-        settings_.backend.chains_in_nft = true;
+    const auto elsewhere = look_elsewhere(watched.desired->family);
+    learn_backend(watched, repair::diagnose(*watched.desired, *snapshot), elsewhere ? &*elsewhere : nullptr);
+    watched.looked = parts_.clock.now();
+    // kubelet's chains are in the other place: that is what has to be looked at.
+    if (backend_in_use() != used)
+        return look_once(watched, stale_commits);
+    const auto diagnosis = diagnose(*watched.desired, *snapshot, elsewhere ? &*elsewhere : nullptr);
     watched.wounded = diagnosis.anything_missing();
     watched.evidence.saw(*watched.desired, diagnosis, parts_.clock.now());
     const auto decision = policies::decide(situation_of(watched, diagnosis), settings_.policy);
@@ -131,25 +140,51 @@ Keeper::Progress Keeper::act(Watched& watched, const Diagnosis& diagnosis, const
 
 Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, const Decision& decision, unsigned stale_commits)
 {
-    auto& writer = decision.action == Action::repair ? parts_.backend : static_cast<repair::Backend&>(recorder_);
+    auto& backend = *parts_.backends.of(backend_in_use());
+    repair::Recorder recorder{backend};
+    auto& writer = decision.action == Action::repair ? backend : static_cast<repair::Backend&>(recorder);
     const auto outcome = writer.commit(plan);
     if (outcome.kind == Outcome::Kind::stale)
         return Progress::again;
+    if (outcome.kind == Outcome::Kind::lock_timeout) {
+        wait_for_lock(watched, plan, outcome);
+        return Progress::done;
+    }
+    watched.locked_out.reset();
     watched.limiter.spend(parts_.clock.now());
     report(Committed{.at = parts_.clock.now(), .plan = plan, .outcome = outcome, .stale_commits = stale_commits});
     if (outcome.kind == Outcome::Kind::failed)
         look_again_at(watched, parts_.clock.now() + retry_interval);
     if (outcome.kind == Outcome::Kind::committed) {
-        hearing_.wrote(outcome.generation);
+        if (outcome.generation != 0)
+            hearing_.wrote(outcome.generation);
         watched.evidence.wrote(plan);
         watched.unverified = {.plan = plan, .scope = decision.scope};
     }
     return Progress::done;
 }
 
+// The lock is not waited for here: the loop has other work. Whoever has it is reported once, after lock_deadline.
+void Keeper::wait_for_lock(Watched& watched, const Plan& plan, Outcome outcome)
+{
+    const auto now = parts_.clock.now();
+    if (!watched.locked_out) {
+        watched.locked_out = now;
+        watched.lock_reported = false;
+    }
+    look_again_at(watched, now + lock_interval);
+    const auto waited = now - *watched.locked_out;
+    if (waited < settings_.policy.repair.lock_deadline || std::exchange(watched.lock_reported, true))
+        return;
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(waited).count();
+    outcome.detail = fmt::format("{} by {}, and has been for {} ms", outcome.detail,
+                                 culprit_text(read_culprit(parts_.proc, outcome.lock_holder)), milliseconds);
+    report(Committed{.at = now, .plan = plan, .outcome = std::move(outcome)});
+}
+
 void Keeper::verify(Watched& watched, const Watched::Written& written)
 {
-    const auto snapshot = parts_.backend.observe(*watched.desired);
+    const auto snapshot = observe(*watched.desired);
     if (!snapshot) {
         report_trouble(snapshot.error());
         return look_again_at(watched, parts_.clock.now() + retry_interval);

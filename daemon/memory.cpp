@@ -46,10 +46,9 @@ void Memory::keep(const Keeper& keeper, ReportSink& sink, Instant now)
             kept_evidence_ = std::move(evidence);
     }
     const auto& backend = keeper.backend_evidence();
-    if (backend.chains_in_nft && backend.backend() == KnownBackend::nft && kept_backend_ != KnownBackend::nft) {
-        if (note(remember_backend(state_directory_, KnownBackend::nft), sink, now))
-            kept_backend_ = KnownBackend::nft;
-    }
+    if (backend.remembered && backend.remembered != kept_backend_)
+        if (note(remember_backend(state_directory_, *backend.remembered), sink, now))
+            kept_backend_ = backend.remembered;
 }
 
 // Reports the first of a run of failures.

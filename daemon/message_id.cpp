@@ -34,6 +34,7 @@ constexpr std::array identities{
     Identity{Message::recorded, "recorded", "e7e20d87a6ca4e15ab46fd092f1846f4"},
     Identity{Message::commit_failed, "commit_failed", "79d95c4f4ab34ad8be31de50664719f7"},
     Identity{Message::commit_denied, "commit_denied", "1c67e99954294ae984fc9a72350b19c9"},
+    Identity{Message::lock_timeout, "lock_timeout", "484918df341b4aeea3fba14aa927a2d7"},
     Identity{Message::verified, "verified", "776e40bea5ce499ca63e25e299fe98a8"},
     Identity{Message::verify_failed, "verify_failed", "f3092b584a61418eab0a30e36478556a"},
     Identity{Message::kubelet, "kubelet", "82a79b3e51ed40de9221feb35ae46495"},
@@ -79,6 +80,7 @@ Message outcome_message(Outcome::Kind kind)
     case Outcome::Kind::committed: return Message::committed;
     case Outcome::Kind::recorded: return Message::recorded;
     case Outcome::Kind::denied: return Message::commit_denied;
+    case Outcome::Kind::lock_timeout: return Message::lock_timeout;
     case Outcome::Kind::stale:
     case Outcome::Kind::failed: break;
     }

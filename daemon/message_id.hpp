@@ -26,6 +26,7 @@ enum class Message : std::uint8_t {
     recorded,
     commit_failed,
     commit_denied,
+    lock_timeout,
     verified,
     verify_failed,
     kubelet,
@@ -41,13 +42,14 @@ enum class Message : std::uint8_t {
     stopping,
 };
 inline constexpr std::array all_messages{
-    Message::heard,         Message::flush,         Message::events_lost,   Message::repair,
-    Message::would_repair,  Message::wait,          Message::refused,       Message::standoff,
-    Message::damaged,       Message::held,          Message::healthy,       Message::committed,
-    Message::recorded,      Message::commit_failed, Message::commit_denied, Message::verified,
-    Message::verify_failed, Message::kubelet,       Message::hold_set,      Message::hold_ended,
-    Message::window_opened, Message::window_closed, Message::policy_loaded, Message::policy_refused,
-    Message::trouble,       Message::notice,        Message::started,       Message::stopping,
+    Message::heard,          Message::flush,         Message::events_lost,   Message::repair,
+    Message::would_repair,   Message::wait,          Message::refused,       Message::standoff,
+    Message::damaged,        Message::held,          Message::healthy,       Message::committed,
+    Message::recorded,       Message::commit_failed, Message::commit_denied, Message::lock_timeout,
+    Message::verified,       Message::verify_failed, Message::kubelet,       Message::hold_set,
+    Message::hold_ended,     Message::window_opened, Message::window_closed, Message::policy_loaded,
+    Message::policy_refused, Message::trouble,       Message::notice,        Message::started,
+    Message::stopping,
 };
 
 // "would_repair": CHAINKEEPER_EVENT= in the journal.

@@ -89,9 +89,10 @@ std::string command_text(const Culprit& culprit)
 struct LinesOf {
     std::vector<Line> operator()(const Heard& heard) const
     {
-        return {
-            {Severity::debug, fmt::format("generation {} by {}: {} lost", heard.generation.id,
-                                          writer_text(heard.generation.culprit), to_string(heard.generation.losses))}};
+        const auto& [id, culprit, at, losses, touched] = heard.generation;
+        const auto what =
+            id == 0 ? std::string{"iptables-legacy's tables were written"} : fmt::format("generation {}", id);
+        return {{Severity::debug, fmt::format("{} by {}: {} lost", what, writer_text(culprit), to_string(losses))}};
     }
 
     std::vector<Line> operator()(const Settled& settled) const
@@ -127,10 +128,13 @@ struct LinesOf {
                                : fmt::format(", after the ruleset had moved on {} time(s)", committed.stale_commits);
         switch (outcome.kind) {
         case Outcome::Kind::committed:
-            return {{Severity::info, fmt::format("{}: {} step(s) as generation {}{}", family,
-                                                 committed.plan.steps.size(), outcome.generation, again)}};
+            return {{Severity::info,
+                     fmt::format("{}: {} step(s){}{}", family, committed.plan.steps.size(),
+                                 outcome.generation == 0 ? "" : fmt::format(" as generation {}", outcome.generation),
+                                 again)}};
         case Outcome::Kind::recorded: return {{Severity::info, fmt::format("{}: {}{}", family, outcome.detail, again)}};
         case Outcome::Kind::stale:
+        case Outcome::Kind::lock_timeout:
         case Outcome::Kind::denied:
         case Outcome::Kind::failed: break;
         }

@@ -4,36 +4,79 @@
 #include "daemon/nft_listener.hpp"
 
 #include <fmt/format.h>
+#include <utility>
 
 namespace chainkeeper::daemon {
 
-Service::Service(ReportSink& sink, std::unique_ptr<EventSource> events,
-                 std::unique_ptr<repair::nft::NftBackend> backend)
-    : sink_{sink}, events_{std::move(events)}, backend_{std::move(backend)}
-{
-}
-
 repair::Result<std::unique_ptr<Service>> Service::start(EventLoop& loop, ReportSink& sink, Keeper::Settings settings)
 {
-    auto listener = NftListener::open();
+    auto backends = open_backends(settings.policy.guard.backend);
+    if (!backends)
+        return tl::unexpected(backends.error());
+    std::unique_ptr<Service> service{new Service{sink, *std::move(backends)}};
+    if (auto listening = service->listen(); !listening)
+        return tl::unexpected(listening.error());
+    service->keeper_ = std::make_unique<Keeper>(
+        Keeper::Parts{.backends = service->backends_.view(), .clock = service->clock_, .sink = sink},
+        std::move(settings));
+    return service->attach(loop).map([&] { return std::move(service); });
+}
+
+repair::Result<void> Service::listen()
+{
+    if (backends_.nft) {
+        auto listener = NftListener::open();
+        if (!listener)
+            return tl::unexpected(listener.error());
+        events_ = *std::move(listener);
+    }
+    if (!backends_.legacy) {
+        sink_.report(Notice{.at = clock_.now(),
+                            .what = fmt::format("{}: only nf_tables is looked at", backends_.legacy_trouble)});
+        return {};
+    }
+    auto listener = LegacyListener::open(*backends_.legacy, clock_, repair::legacy::xtables_lock_file());
     if (!listener)
         return tl::unexpected(listener.error());
-    auto backend = repair::nft::NftBackend::open();
-    if (!backend)
-        return tl::unexpected(backend.error());
-    std::unique_ptr<Service> service{new Service{sink, *std::move(listener), *std::move(backend)}};
-    auto* const self = service.get();
-    self->keeper_ = std::make_unique<Keeper>(
-        Keeper::Parts{.backend = *self->backend_, .clock = self->clock_, .sink = sink}, std::move(settings));
-    auto timer = loop.add_timer([self] { self->look_when_due(); });
+    lock_ = *std::move(listener);
+    return {};
+}
+
+repair::Result<void> Service::attach(EventLoop& loop)
+{
+    auto timer = loop.add_timer([this] { look_when_due(); });
     if (!timer)
         return tl::unexpected(timer.error());
-    self->timer_ = *timer;
-    self->timer_->set(self->keeper_->next_look());
-    const auto watched = loop.add_readable(self->events_->descriptor(), [self] { self->look_when_due(); });
-    if (!watched)
-        return tl::unexpected(watched.error());
-    return service;
+    auto poll_timer = loop.add_timer([this] { poll_legacy(); });
+    if (!poll_timer)
+        return tl::unexpected(poll_timer.error());
+    timer_ = *timer;
+    poll_timer_ = *poll_timer;
+    for (const int descriptor : {events_ ? events_->descriptor() : -1, lock_ ? lock_->descriptor() : -1})
+        if (descriptor >= 0)
+            if (const auto watched = loop.add_readable(descriptor, [this] { look_when_due(); }); !watched)
+                return tl::unexpected(watched.error());
+    set_timers();
+    return {};
+}
+
+// Only iptables-legacy has to be asked: of nf_tables the kernel tells everything.
+void Service::set_timers()
+{
+    timer_->set(keeper_->next_look());
+    const bool polls = lock_ && keeper_->backend_evidence().backend() != KnownBackend::nft;
+    if (!polls)
+        next_poll_.reset();
+    else if (!next_poll_)
+        next_poll_ = clock_.now() + keeper_->settings().policy.guard.legacy_poll;
+    poll_timer_->set(next_poll_);
+}
+
+void Service::poll_legacy()
+{
+    next_poll_.reset();
+    hear_legacy(lock_->poll());
+    look_when_due();
 }
 
 void Service::recheck(const std::string& reason)
@@ -45,6 +88,13 @@ void Service::recheck(const std::string& reason)
 // False: there is more to be read, and the loop will be back for it.
 bool Service::hear_what_waits()
 {
+    if (lock_)
+        hear_legacy(lock_->read());
+    return !events_ || hear_nft();
+}
+
+bool Service::hear_nft()
+{
     const auto heard = events_->read([this](const repair::nft::Event& event) { keeper_->hear(event); });
     if (!heard)
         keeper_->hear_gap(heard.error().what);
@@ -53,6 +103,18 @@ bool Service::hear_what_waits()
     if (heard && heard->malformed > 0)
         note_malformed(heard->malformed);
     return !heard || !heard->more;
+}
+
+// What cannot be watched is looked at: at each poll, for as long as that lasts.
+void Service::hear_legacy(const repair::Result<std::optional<LegacyWrite>>& heard)
+{
+    if (heard && *heard)
+        keeper_->hear(**heard);
+    const auto trouble = heard ? std::string{} : heard.error().what;
+    if (std::exchange(lock_trouble_, trouble) == trouble || heard)
+        return;
+    sink_.report(Trouble{.at = clock_.now(), .what = trouble});
+    keeper_->hear_gap(trouble);
 }
 
 // What waits to be heard is heard first: it may put the look off, for the ruleset may be in the middle of a change.
@@ -80,7 +142,7 @@ void Service::look_now()
     keeper_->look_now();
     if (on_look_)
         on_look_();
-    timer_->set(keeper_->next_look());
+    set_timers();
 }
 
 void Service::adopt(Keeper::Settings settings, const std::string& reason)
@@ -97,7 +159,7 @@ void Service::look_if_due()
         if (on_look_)
             on_look_();
     }
-    timer_->set(keeper_->next_look());
+    set_timers();
 }
 
 }  // namespace chainkeeper::daemon

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/backends.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/event_loop.hpp"
 #include "daemon/event_source.hpp"
 #include "daemon/keeper.hpp"
+#include "daemon/legacy_listener.hpp"
 #include "daemon/report.hpp"
-#include "repair/nft/backend.hpp"
 
 #include <memory>
 #include <optional>
@@ -14,7 +15,8 @@
 namespace chainkeeper::daemon {
 
 // The daemon at work in the network namespace in which it was started: a keeper, wired to an event loop. Subscribes
-// first and reads second, so that nothing falls between.
+// first and reads second, so that nothing falls between. Works with one of the two backends where the other is not to
+// be had, and says so.
 class Service {
 public:
     static repair::Result<std::unique_ptr<Service>> start(EventLoop& loop, ReportSink& sink, Keeper::Settings settings);
@@ -34,18 +36,28 @@ public:
     void on_look(std::function<void()> callback) { on_look_ = std::move(callback); }
 
 private:
-    Service(ReportSink& sink, std::unique_ptr<EventSource> events, std::unique_ptr<repair::nft::NftBackend> backend);
+    Service(ReportSink& sink, OpenBackends backends) : sink_{sink}, backends_{std::move(backends)} {}
 
+    repair::Result<void> listen();
+    repair::Result<void> attach(EventLoop& loop);
     bool hear_what_waits();
+    bool hear_nft();
+    void hear_legacy(const repair::Result<std::optional<LegacyWrite>>& heard);
+    void poll_legacy();
+    void set_timers();
     void look_if_due();
     void note_malformed(unsigned messages);
 
     SystemClock clock_;
     ReportSink& sink_;
-    std::unique_ptr<EventSource> events_;
-    std::unique_ptr<repair::nft::NftBackend> backend_;
+    OpenBackends backends_;
+    std::unique_ptr<EventSource> events_;   // of nf_tables, where there is that
+    std::unique_ptr<LegacyListener> lock_;  // of iptables-legacy, likewise
     std::unique_ptr<Keeper> keeper_;
     std::optional<EventLoop::Timer> timer_;
+    std::optional<EventLoop::Timer> poll_timer_;
+    std::optional<Instant> next_poll_;
+    std::string lock_trouble_;  // reported last
     std::function<void()> on_look_;
     std::uint64_t malformed_ = 0;
 };

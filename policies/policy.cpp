@@ -20,7 +20,12 @@ std::string_view to_string(Strategy strategy)
 
 std::string_view to_string(BackendChoice choice)
 {
-    return choice == BackendChoice::automatic ? "auto" : "nft";
+    switch (choice) {
+    case BackendChoice::automatic: return "auto";
+    case BackendChoice::nft: return "nft";
+    case BackendChoice::legacy: return "legacy";
+    }
+    return "unknown";
 }
 
 std::string_view to_string(OnDamage on_damage)

@@ -37,8 +37,9 @@ inline constexpr std::array all_modes{Mode::repair, Mode::dry_run, Mode::off};
 enum class BackendChoice : std::uint8_t {
     automatic,  // see daemon/backend_evidence.hpp
     nft,
+    legacy,
 };
-inline constexpr std::array all_backend_choices{BackendChoice::automatic, BackendChoice::nft};
+inline constexpr std::array all_backend_choices{BackendChoice::automatic, BackendChoice::nft, BackendChoice::legacy};
 
 enum class OnDamage : std::uint8_t {
     report,
@@ -73,6 +74,7 @@ struct Policy {
     struct Guard {
         std::vector<repair::Family> families{repair::Family::ipv4, repair::Family::ipv6};
         BackendChoice backend = BackendChoice::automatic;
+        Duration legacy_poll = std::chrono::seconds{30};  // how often iptables-legacy's tables are asked after unbidden
         bool operator==(const Guard&) const = default;
     } guard;
     struct Kubelet {
@@ -92,6 +94,7 @@ struct Policy {
         OnDamage on_damage = OnDamage::report;
         Duration settle = std::chrono::milliseconds{500};
         Duration settle_deadline = std::chrono::seconds{10};
+        Duration lock_deadline = std::chrono::seconds{5};  // after that long somebody else's xtables lock is reported
         // Unit names without ".service". Nothing is written while one of them has a job.
         std::vector<std::string> disruptors{"iptables", "ip6tables", "nftables", "firewalld", "netfilter-persistent",
                                             "ufw",      "shorewall"};

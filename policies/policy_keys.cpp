@@ -48,6 +48,11 @@ constexpr std::array keys{
                   return assign(policy.guard.backend, choice_in(entry, all_backend_choices));
               },
               [](const Policy& policy) { return toml_string(to_string(policy.guard.backend)); }},
+    PolicyKey{"guard", "legacy_poll",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.guard.legacy_poll, duration_of(entry, {100ms, 1h}));
+              },
+              [](const Policy& policy) { return duration_text(policy.guard.legacy_poll); }},
     PolicyKey{"kubelet", "units",
               [](Policy& policy, const TomlEntry& entry) {
                   return assign(policy.kubelet.units, services_of(entry, MayBeEmpty::no));
@@ -94,6 +99,11 @@ constexpr std::array keys{
                   return assign(policy.repair.settle_deadline, duration_of(entry, {0s, 10min}));
               },
               [](const Policy& policy) { return duration_text(policy.repair.settle_deadline); }},
+    PolicyKey{"repair", "lock_deadline",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.repair.lock_deadline, duration_of(entry, {0s, 10min}));
+              },
+              [](const Policy& policy) { return duration_text(policy.repair.lock_deadline); }},
     PolicyKey{"repair", "disruptors",
               [](Policy& policy, const TomlEntry& entry) {
                   return assign(policy.repair.disruptors, services_of(entry, MayBeEmpty::yes));

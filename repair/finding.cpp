@@ -29,6 +29,7 @@ std::string_view to_string(FindingKind kind)
     case FindingKind::duplicate_rule: return "duplicate_rule";
     case FindingKind::duplicate_jump: return "duplicate_jump";
     case FindingKind::native_copy: return "native_copy";
+    case FindingKind::hint_in_wrong_backend: return "hint_in_wrong_backend";
     }
     return "unknown";
 }
@@ -46,7 +47,8 @@ bool is_missing(const Finding& finding)
     case FindingKind::foreign_rule:
     case FindingKind::duplicate_rule:
     case FindingKind::duplicate_jump:
-    case FindingKind::native_copy: return false;
+    case FindingKind::native_copy:
+    case FindingKind::hint_in_wrong_backend: return false;
     }
     return false;
 }
@@ -85,6 +87,10 @@ std::string describe(Family family, const Finding& finding)
     case FindingKind::native_copy:
         return fmt::format("chain {} of table {} holds a copy that iptables -C does not know, in nft's own words: {}",
                            chain, table, rule_text(family, finding));
+    case FindingKind::hint_in_wrong_backend:
+        return fmt::format("chain {} is in table {} of {} too, which kubelet does not use: it misleads whoever looks "
+                           "for kubelet's backend, until somebody deletes it",
+                           chain, table, finding.expressions);
     }
     return {};
 }

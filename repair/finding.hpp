@@ -25,6 +25,9 @@ enum class FindingKind : std::uint8_t {
     duplicate_rule,  // a guarded rule stands there twice
     duplicate_jump,
     native_copy,  // a guarded rule in nft's own words: `iptables -C` does not know it
+    // KUBE-IPTABLES-HINT is in the backend that kubelet does not use, and misleads whoever looks for kubelet's. Nothing
+    // that is to be found in a snapshot: who looks at both backends knows.
+    hint_in_wrong_backend,
 };
 
 // "chain_missing", …: the stable name in JSON and the journal.
@@ -45,7 +48,8 @@ struct Finding {
     std::optional<Rule> rule;  // the guarded rule, or the one found, where there is one
     // The rule found; for rule_missing the one that it belongs before, or nothing where it belongs at the end.
     std::optional<RulePosition> position;
-    std::string expressions;  // of a rule found that is in no words of kubelet's
+    // Of a rule found that is in no words of kubelet's; of hint_in_wrong_backend: the backend.
+    std::string expressions;
     bool operator==(const Finding&) const = default;
 };
 

@@ -56,7 +56,8 @@ private:
         case FindingKind::foreign_rule:  // not ours to take away
         case FindingKind::duplicate_rule:
         case FindingKind::duplicate_jump:
-        case FindingKind::native_copy: return;
+        case FindingKind::native_copy:
+        case FindingKind::hint_in_wrong_backend: return;
         }
     }
 

@@ -115,9 +115,9 @@ void BusObject::emit_flushed(const Burst& burst)
     if (!connection_)
         return;
     const auto culprit = burst.culprit();
-    connection_->emit("Flushed", "ssuuuu", repair::printable(culprit.unit).c_str(),
+    connection_->emit("Flushed", "ssuuuuu", repair::printable(culprit.unit).c_str(),
                       repair::printable(culprit.comm).c_str(), culprit.pid, count(burst.losses.tables),
-                      count(burst.losses.chains), count(burst.losses.rules));
+                      count(burst.losses.chains), count(burst.losses.rules), count(burst.losses.entries));
 }
 
 void BusObject::emit_decided(repair::Family family, const policies::Decision& decision)

@@ -237,7 +237,8 @@ const sd_bus_vtable table[] = {
     SD_BUS_PROPERTY("NetworkNamespace", "s", property<get_network_namespace>, 0, constant),
     SD_BUS_PROPERTY("RuntimeDirectory", "s", property<get_runtime_directory>, 0, constant),
     SD_BUS_SIGNAL_WITH_ARGS(
-        "Flushed", SD_BUS_ARGS("s", culprit_unit, "s", comm, "u", pid, "u", tables, "u", chains, "u", rules), 0),
+        "Flushed",
+        SD_BUS_ARGS("s", culprit_unit, "s", comm, "u", pid, "u", tables, "u", chains, "u", rules, "u", entries), 0),
     SD_BUS_SIGNAL_WITH_ARGS("Decided", SD_BUS_ARGS("s", family, "s", decision), 0),
     SD_BUS_SIGNAL_WITH_ARGS("Repaired", SD_BUS_ARGS("s", family, "s", decision, "u", steps, "b", verified), 0),
     SD_BUS_VTABLE_END,

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/backends.hpp"
 #include "daemon/command/ask_daemon.hpp"
 #include "daemon/command/command.hpp"
 #include "daemon/json_read.hpp"
 #include "daemon/policy_source.hpp"
-#include "repair/diagnose.hpp"
 #include "repair/json.hpp"
-#include "repair/nft/backend.hpp"
 #include "repair/printable.hpp"
 
 #include <algorithm>
@@ -18,19 +17,28 @@ namespace {
 
 using nlohmann::json;
 
+class Nobody final : public ReportSink {
+public:
+    void report(const Report& /*report*/) override {}
+};
+
 // Diagnoses, a family each.
-Answer<json> diagnose_all(const std::vector<repair::DesiredState>& sets)
+Answer<json> diagnose_all(Keeper::Settings settings)
 {
-    auto backend = repair::nft::NftBackend::open();
-    if (!backend)
-        return tl::unexpected(backend.error().what);
+    const auto backends = open_backends(settings.policy.guard.backend);
+    if (!backends)
+        return tl::unexpected(backends.error().what);
+    settings.dry_run = true;
+    const SystemClock clock;
+    Nobody nobody;
+    Keeper keeper{{.backends = backends->view(), .clock = clock, .sink = nobody}, std::move(settings)};
+    keeper.look();  // tells it which of the backends kubelet uses
+    const auto families = keeper.examine();
+    if (!families)
+        return tl::unexpected(families.error().what);
     auto diagnoses = json::array();
-    for (const auto& desired : sets) {
-        const auto snapshot = (*backend)->observe(desired);
-        if (!snapshot)
-            return tl::unexpected(snapshot.error().what);
-        diagnoses.push_back(repair::to_json(repair::diagnose(desired, *snapshot)));
-    }
+    for (const auto& family : *families)
+        diagnoses.push_back(repair::to_json(family.diagnosis));
     return diagnoses;
 }
 
@@ -38,7 +46,7 @@ Answer<json> look_here(const CommandOptions& options)
 {
     return load_effective_policy(options.policy.policy)
         .map_error([](const auto& error) { return error.what; })
-        .and_then(guarded_sets)
+        .and_then([](const policies::Policy& policy) { return make_settings(policy, gather_backend_evidence()); })
         .and_then(diagnose_all);
 }
 

@@ -79,8 +79,10 @@ std::optional<json> incident_from_line(const std::string& line)
 
 std::string flush_line(const json& incident)
 {
-    const Losses losses{
-        .tables = lost(incident, "tables"), .chains = lost(incident, "chains"), .rules = lost(incident, "rules")};
+    const Losses losses{.tables = lost(incident, "tables"),
+                        .chains = lost(incident, "chains"),
+                        .rules = lost(incident, "rules"),
+                        .entries = lost(incident, "entries")};
     if (!losses.any() && member(incident, "culprit").is_null())
         return "no flush was heard: a look found it so";
     const auto transactions = count_member(incident, "transactions");

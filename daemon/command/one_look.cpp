@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/command/one_look.hpp"
 
+#include "daemon/backends.hpp"
 #include "daemon/bus/system_bus.hpp"
 #include "daemon/bus/units_now.hpp"
 #include "daemon/instance_lock.hpp"
@@ -11,7 +12,6 @@
 #include "daemon/policy_source.hpp"
 #include "daemon/restraints.hpp"
 #include "daemon/state_file.hpp"
-#include "repair/nft/backend.hpp"
 
 #include <fmt/format.h>
 
@@ -77,9 +77,9 @@ tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool 
     auto settings = settings_of(options, dry_run);
     if (!settings)
         return tl::unexpected(settings.error());
-    auto backend = repair::nft::NftBackend::open();
-    if (!backend)
-        return tl::unexpected(backend.error().what);
+    auto backends = open_backends(settings->policy.guard.backend);
+    if (!backends)
+        return tl::unexpected(backends.error().what);
     tl::expected<FileDescriptor, std::string> lock;
     if (!settings->dry_run)
         if (lock = lock_for_writing(); !lock)
@@ -94,7 +94,7 @@ tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool 
     if (!*units)
         settings->timing.init_grace = Duration::zero();
     Restraints restraints{clock, sink, state_directory(), settings->policy.change_windows};
-    Keeper keeper{{.backend = **backend, .clock = clock, .sink = sink}, *std::move(settings)};
+    Keeper keeper{{.backends = backends->view(), .clock = clock, .sink = sink}, *std::move(settings)};
     Memory memory{runtime_directory(), state_directory()};
     if (!options.policy.assumed_monitor)
         memory.recall(keeper, sink, clock.now());

@@ -25,11 +25,12 @@ Events flushed(sd_bus_message& signal)
     std::uint32_t tables = 0;
     std::uint32_t chains = 0;
     std::uint32_t rules = 0;
-    if (sd_bus_message_read(&signal, "ssuuuu", &unit, &comm, &pid, &tables, &chains, &rules) <= 0)
+    std::uint32_t entries = 0;
+    if (sd_bus_message_read(&signal, "ssuuuuu", &unit, &comm, &pid, &tables, &chains, &rules, &entries) <= 0)
         return {};
     const json incident{{"event", "flushed"},
                         {"culprit", {{"unit", unit}, {"comm", comm}, {"pid", pid}}},
-                        {"lost", {{"tables", tables}, {"chains", chains}, {"rules", rules}}}};
+                        {"lost", {{"tables", tables}, {"chains", chains}, {"rules", rules}, {"entries", entries}}}};
     return {{.text = flush_line(incident), .json = incident}};
 }
 

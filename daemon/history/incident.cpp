@@ -19,11 +19,6 @@ constexpr std::size_t most_moments = 64;
 constexpr std::size_t first_moments = 16;   // of those: a long wait leaves out what is in its middle
 constexpr std::size_t longest_text = 1024;  // of one moment, finding or gap
 
-unsigned weight(const Losses& losses)
-{
-    return losses.tables + losses.chains + losses.rules;
-}
-
 // Not all that is deleted is of the guarded set: a gap is reported with whatever was lost meanwhile.
 bool is_flush(const Settled& settled)
 {
@@ -118,7 +113,7 @@ void IncidentGatherer::hear(const Settled& settled)
         if (incident_->gaps.size() < most_gaps)
             incident_->gaps.push_back(short_text(gap, longest_text));
     auto culprit = burst.culprit();
-    const auto loss = weight(burst.worst ? burst.worst->losses : burst.losses);
+    const auto loss = (burst.worst ? burst.worst->losses : burst.losses).all();
     if (!is_named(culprit) || loss <= worst_loss_)
         return;
     worst_loss_ = loss;

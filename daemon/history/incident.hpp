@@ -50,7 +50,7 @@ inline constexpr std::size_t longest_incident = std::size_t{16} * 1024;
 // {"at": "2026-11-21T08:00:00.123456Z", "boot": "…",
 //  "culprit": {"unit": "iptables.service", "pid": 4711, "comm": "iptables", "command_line": "iptables -F",
 //              "ancestors": ["bash (4710)"], "confidence": "process"} | null,
-//  "lost": {"tables": 0, "chains": 5, "rules": 3}, "transactions": 13, "gaps": ["…"],
+//  "lost": {"tables": 0, "chains": 5, "rules": 3, "entries": 0}, "transactions": 13, "gaps": ["…"],
 //  "families": [{"family": "ipv4", "decision": "repair: assist", "monitor": "alive", "source": "presence",
 //                "findings": ["…"], "findings_omitted": 0, "steps": 7,
 //                "outcome": "committed" | "recorded" | "denied" | "failed" | null, "reason": "…" | null,

@@ -112,16 +112,19 @@ Json incident_json(const Incident& incident, std::string_view boot, const Detail
         families.push_back(family_json(family, detail));
     auto timeline = timeline_json(incident, detail);
     const auto moments_omitted = incident.moments_omitted + incident.timeline.size() - timeline.size();
-    return {
-        {"at", utc_text(incident.began_wall)},
-        {"boot", short_text(boot, longest_name)},
-        {"culprit", culprit_json(incident.culprit)},
-        {"lost", {{"tables", incident.lost.tables}, {"chains", incident.lost.chains}, {"rules", incident.lost.rules}}},
-        {"transactions", incident.transactions},
-        {"gaps", texts_json(incident.gaps, incident.gaps.size(), longest_gap)},
-        {"families", std::move(families)},
-        {"timeline", std::move(timeline)},
-        {"timeline_omitted", moments_omitted}};
+    return {{"at", utc_text(incident.began_wall)},
+            {"boot", short_text(boot, longest_name)},
+            {"culprit", culprit_json(incident.culprit)},
+            {"lost",
+             {{"tables", incident.lost.tables},
+              {"chains", incident.lost.chains},
+              {"rules", incident.lost.rules},
+              {"entries", incident.lost.entries}}},
+            {"transactions", incident.transactions},
+            {"gaps", texts_json(incident.gaps, incident.gaps.size(), longest_gap)},
+            {"families", std::move(families)},
+            {"timeline", std::move(timeline)},
+            {"timeline_omitted", moments_omitted}};
 }
 
 }  // namespace

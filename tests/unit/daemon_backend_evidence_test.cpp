@@ -20,26 +20,41 @@ TEST_CASE("backend evidence: one witness is enough, and none is not")
 {
     CHECK_FALSE(BackendEvidence{}.backend());
     CHECK(BackendEvidence{.policy = BackendChoice::nft}.backend() == nft);
-    CHECK(BackendEvidence{.chains_in_nft = true}.backend() == nft);
+    CHECK(BackendEvidence{.present = {KnownBackend::nft}}.backend() == nft);
     CHECK(BackendEvidence{.remembered = legacy}.backend() == legacy);
     CHECK(BackendEvidence{.iptables_says = nft}.backend() == nft);
 }
 
 TEST_CASE("backend evidence: witnesses that disagree leave it in doubt, but for the policy")
 {
-    CHECK_FALSE(BackendEvidence{.chains_in_nft = true, .iptables_says = legacy}.backend());
-    CHECK_FALSE(BackendEvidence{.chains_in_nft = true, .remembered = legacy}.backend());
+    CHECK_FALSE(BackendEvidence{.present = {KnownBackend::nft}, .iptables_says = legacy}.backend());
+    CHECK_FALSE(BackendEvidence{.present = {KnownBackend::nft}, .remembered = legacy}.backend());
     CHECK_FALSE(BackendEvidence{.remembered = nft, .iptables_says = legacy}.backend());
     CHECK(BackendEvidence{.policy = BackendChoice::nft, .remembered = legacy, .iptables_says = legacy}.backend() ==
           nft);
-    CHECK(BackendEvidence{.chains_in_nft = true, .remembered = nft, .iptables_says = nft}.backend() == nft);
+    CHECK(BackendEvidence{.present = {KnownBackend::nft}, .remembered = nft, .iptables_says = nft}.backend() == nft);
+}
+
+TEST_CASE("backend evidence: chains in both places say nothing, and both of the other witnesses have to be there")
+{
+    const std::set both{KnownBackend::nft, KnownBackend::legacy};
+    CHECK_FALSE(BackendEvidence{.present = both}.backend());
+    CHECK_FALSE(BackendEvidence{.present = both, .remembered = nft}.backend());
+    CHECK_FALSE(BackendEvidence{.present = both, .iptables_says = nft}.backend());
+    CHECK_FALSE(BackendEvidence{.present = both, .remembered = nft, .iptables_says = legacy}.backend());
+    CHECK(BackendEvidence{.present = both, .remembered = legacy, .iptables_says = legacy}.backend() == legacy);
+    CHECK(BackendEvidence{.policy = BackendChoice::nft, .present = both}.backend() == nft);
+    CHECK(BackendEvidence{.policy = BackendChoice::legacy, .present = {KnownBackend::nft}}.backend() == legacy);
 }
 
 TEST_CASE("backend evidence: says what it rests on")
 {
     CHECK(BackendEvidence{}.describe() == "nothing tells which backend kubelet uses");
-    CHECK(BackendEvidence{.chains_in_nft = true, .iptables_says = legacy}.describe() ==
+    CHECK(BackendEvidence{.present = {KnownBackend::nft}, .iptables_says = legacy}.describe() ==
           "guarded chains are in nf_tables; iptables -V says legacy");
+    CHECK(BackendEvidence{.present = {KnownBackend::legacy}, .remembered = nft}.describe() ==
+          "guarded chains are in iptables-legacy's tables; nft was in use before");
+    CHECK(BackendEvidence{.policy = BackendChoice::legacy, .remembered = nft}.describe() == "the policy says legacy");
 }
 
 TEST_CASE("backend evidence: iptables names its backend from 1.8.0 on")

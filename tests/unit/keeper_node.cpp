@@ -38,7 +38,7 @@ void write_everything(FakeRuleset& ruleset, const repair::DesiredState& desired)
 }  // namespace
 
 KeeperNode::KeeperNode(daemon::Keeper::Settings settings)
-    : keeper{{.backend = backend, .clock = clock, .sink = sink, .proc = "/nonexistent"}, std::move(settings)}
+    : keeper{{.backends = {.nft = &backend}, .clock = clock, .sink = sink, .proc = "/nonexistent"}, std::move(settings)}
 {
 }
 
