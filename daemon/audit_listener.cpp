@@ -28,7 +28,8 @@ constexpr int receive_buffer = 1024 * 1024;
 
 repair::Error denied()
 {
-    return {repair::ErrorCode::denied, "listening to audit was refused: it needs CAP_AUDIT_READ"};
+    return {repair::ErrorCode::denied,
+            "listening to audit was refused: it needs CAP_AUDIT_READ (AUDIT in chainkeeperd(8) says how to give it)"};
 }
 
 repair::Error unsupported()
@@ -134,7 +135,7 @@ repair::Result<AuditListener::Heard> AuditListener::read(const std::function<voi
             hear(config);
     };
     Heard heard;
-    std::array<std::byte, datagram_size> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    std::array<std::byte, datagram_size> buffer;
     for (int datagrams = 0; datagrams < most_datagrams; ++datagrams) {
         const auto received = receive(socket_.number(), buffer);
         if (received && received->from_kernel)
