@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/support/iptables.hpp"
+
+#include <fmt/format.h>
+
+namespace chainkeeper::tests {
+
+using repair::Family;
+using repair::Table;
+
+std::string_view to_string(IptablesBackend backend)
+{
+    return backend == IptablesBackend::nft ? "nft" : "legacy";
+}
+
+std::vector<std::string> Iptables::command(Family family, std::string_view suffix) const
+{
+    std::vector<std::string> command;
+    if (!root.empty())
+        command = {"chroot", root};
+    const auto* const program = family == Family::ipv4 ? "iptables" : "ip6tables";
+    command.push_back(fmt::format("{}-{}{}", program, to_string(backend), suffix));
+    return command;
+}
+
+std::vector<std::string> Iptables::command(Family family, Table table, const std::vector<std::string>& arguments) const
+{
+    auto whole = command(family);
+    whole.insert(whole.end(), {"-t", std::string{to_string(table)}});
+    whole.insert(whole.end(), arguments.begin(), arguments.end());
+    return whole;
+}
+
+}  // namespace chainkeeper::tests
