@@ -3,6 +3,7 @@
 #include "tests/contract/world.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/kubelet.hpp"
+#include "tests/support/ruleset.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <cerrno>

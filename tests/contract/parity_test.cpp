@@ -41,25 +41,6 @@ std::unique_ptr<nft::NftBackend> backend_here()
     return *std::move(backend);
 }
 
-// What `iptables -C` does not know of `desired`, as "missing jump OUTPUT: …".
-std::vector<std::string> unknown_to_iptables(const DesiredState& desired)
-{
-    std::vector<std::string> unknown;
-    const auto ask = [&](Table table, const std::string& chain, const Rule& rule) {
-        if (check(desired.family, table, chain, rule) != 0)
-            unknown.push_back(fmt::format("{} {}: {}", to_string(table), chain, to_string(desired.family, rule)));
-    };
-    for (const auto& chain : desired.chains) {
-        if (!has_chain(desired.family, chain.table, chain.name))
-            unknown.push_back(fmt::format("{} {}", to_string(chain.table), chain.name));
-        for (const auto& rule : chain.rules)
-            ask(chain.table, chain.name, rule);
-    }
-    for (const auto& jump : desired.jumps)
-        ask(jump.table, jump.base_chain, jump.rule);
-    return unknown;
-}
-
 // A ruleset that somebody changed after kubelet had made its own.
 struct Damage {
     std::string name;

@@ -6,8 +6,8 @@
 #include "repair/nft/backend.hpp"
 #include "repair/plan.hpp"
 #include "tests/support/fake_backend.hpp"
+#include "tests/support/iptables.hpp"
 #include "tests/support/network_namespace.hpp"
-#include "tests/support/ruleset.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -84,7 +84,7 @@ public:
 
 private:
     NetworkNamespace namespace_;
-    WithIptables programs_{Variant::legacy};
+    WithIptables programs_{IptablesBackend::legacy};
     std::unique_ptr<repair::legacy::LegacyBackend> backend_;
 };
 

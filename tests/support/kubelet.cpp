@@ -2,7 +2,6 @@
 #include "tests/support/kubelet.hpp"
 
 #include "tests/support/command.hpp"
-#include "tests/support/ruleset.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -126,11 +125,11 @@ std::vector<KubeletRule> rules_of(unsigned minor, Family family)
     return rules;
 }
 
-std::vector<std::string> command(const KubeletRule& rule, Family family, const std::string& how)
+std::vector<std::string> command(const KubeletRule& rule, const std::string& how, Family family, const Iptables& with)
 {
-    std::vector<std::string> command{iptables(family), how, rule.chain, "-t", std::string{to_string(rule.table)}};
-    command.insert(command.end(), rule.arguments.begin(), rule.arguments.end());
-    return command;
+    std::vector<std::string> arguments{how, rule.chain};
+    arguments.insert(arguments.end(), rule.arguments.begin(), rule.arguments.end());
+    return with.command(family, rule.table, arguments);
 }
 
 std::string restore_line(const KubeletRule& rule)
@@ -141,9 +140,9 @@ std::string restore_line(const KubeletRule& rule)
     return line;
 }
 
-int make_chain(const KubeletChain& chain, Family family)
+int make_chain(const KubeletChain& chain, Family family, const Iptables& with)
 {
-    return run({iptables(family), "-N", chain.name, "-t", std::string{to_string(chain.table)}}).status;
+    return run(with.command(family, chain.table, {"-N", chain.name})).status;
 }
 
 }  // namespace
@@ -259,25 +258,25 @@ std::string kubelet_restore_text(unsigned minor, Family family)
     return text;
 }
 
-void make_as_kubelet(unsigned minor, Family family)
+void make_as_kubelet(unsigned minor, Family family, const Iptables& with)
 {
     const auto set = kubelet_set(minor, family);
     for (const auto& chain : set.chains)
-        if (make_chain(chain, family) != 0)
+        if (make_chain(chain, family, with) != 0)
             throw std::runtime_error{fmt::format("{} {} is there already", to_string(chain.table), chain.name)};
     for (const auto& rule : set.rules)
-        must_run(command(rule, family, rule.how));
+        must_run(command(rule, rule.how, family, with));
 }
 
-std::vector<std::string> missed_by_kubelet(unsigned minor, Family family)
+std::vector<std::string> missed_by_kubelet(unsigned minor, Family family, const Iptables& with)
 {
     const auto set = kubelet_set(minor, family);
     std::vector<std::string> missed;
     for (const auto& chain : set.chains)
-        if (const int status = make_chain(chain, family); status != 1)
+        if (const int status = make_chain(chain, family, with); status != 1)
             missed.push_back(fmt::format("-N {} {}: {}", to_string(chain.table), chain.name, status));
     for (const auto& rule : set.rules) {
-        const auto checking = command(rule, family, "-C");
+        const auto checking = command(rule, "-C", family, with);
         if (const int status = run(checking).status; status != 0)
             missed.push_back(fmt::format("{}: {}", fmt::join(checking, " "), status));
     }

@@ -4,6 +4,7 @@
 #include "repair/desired.hpp"
 #include "repair/family.hpp"
 #include "repair/rule.hpp"
+#include "tests/support/iptables.hpp"
 
 #include <string>
 #include <string_view>
@@ -52,8 +53,8 @@ KubeletSet kubelet_set(unsigned minor, repair::Family family);
 std::string kubelet_restore_text(unsigned minor, repair::Family family);
 
 // Runs iptables for each of them, as kubelet does.
-void make_as_kubelet(unsigned minor, repair::Family family);
+void make_as_kubelet(unsigned minor, repair::Family family, const Iptables& with = {});
 // What kubelet would write once more: a chain that -N makes, a rule that -C does not know. It makes those chains.
-std::vector<std::string> missed_by_kubelet(unsigned minor, repair::Family family);
+std::vector<std::string> missed_by_kubelet(unsigned minor, repair::Family family, const Iptables& with = {});
 
 }  // namespace chainkeeper::tests

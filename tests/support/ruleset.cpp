@@ -16,7 +16,6 @@
 #include <linux/netlink.h>
 #include <map>
 #include <stdexcept>
-#include <utility>
 
 namespace chainkeeper::tests {
 
@@ -74,12 +73,6 @@ std::string text_of(const std::map<std::string, SavedTable>& tables)
     return text;
 }
 
-Variant& variant_in_use()
-{
-    static Variant variant = Variant::nft;
-    return variant;
-}
-
 std::vector<std::byte> flush_batch(Family family, std::uint32_t sequence)
 {
     const auto subsystem = [](std::uint16_t message) {
@@ -100,34 +93,39 @@ std::vector<std::byte> flush_batch(Family family, std::uint32_t sequence)
 
 }  // namespace
 
-WithIptables::WithIptables(Variant variant) : before_{std::exchange(variant_in_use(), variant)} {}
-
-WithIptables::~WithIptables()
-{
-    variant_in_use() = before_;
-}
-
-Variant variant()
-{
-    return variant_in_use();
-}
-
 std::string iptables(Family family, std::string_view suffix)
 {
-    return fmt::format("{}-{}{}", family == Family::ipv4 ? "iptables" : "ip6tables",
-                       variant() == Variant::nft ? "nft" : "legacy", suffix);
+    return Iptables{}.command(family, suffix).front();
 }
 
-int check(Family family, Table table, std::string_view chain, const repair::Rule& rule)
+int check(Family family, Table table, std::string_view chain, const repair::Rule& rule, const Iptables& with)
 {
-    std::vector<std::string> command{iptables(family), "-t", std::string{to_string(table)}, "-C", std::string{chain}};
-    std::ranges::move(arguments_of(family, rule), std::back_inserter(command));
-    return run(command).status;
+    std::vector<std::string> arguments{"-C", std::string{chain}};
+    std::ranges::move(arguments_of(family, rule), std::back_inserter(arguments));
+    return run(with.command(family, table, arguments)).status;
 }
 
-bool has_chain(Family family, Table table, std::string_view chain)
+bool has_chain(Family family, Table table, std::string_view chain, const Iptables& with)
 {
-    return run({iptables(family), "-t", std::string{to_string(table)}, "-S", std::string{chain}}).status == 0;
+    return run(with.command(family, table, {"-S", std::string{chain}})).status == 0;
+}
+
+std::vector<std::string> unknown_to_iptables(const repair::DesiredState& desired, const Iptables& with)
+{
+    std::vector<std::string> unknown;
+    const auto ask = [&](Table table, const std::string& chain, const repair::Rule& rule) {
+        if (check(desired.family, table, chain, rule, with) != 0)
+            unknown.push_back(fmt::format("{} {}: {}", to_string(table), chain, to_string(desired.family, rule)));
+    };
+    for (const auto& chain : desired.chains) {
+        if (!has_chain(desired.family, chain.table, chain.name, with))
+            unknown.push_back(fmt::format("{} {}", to_string(chain.table), chain.name));
+        for (const auto& rule : chain.rules)
+            ask(chain.table, chain.name, rule);
+    }
+    for (const auto& jump : desired.jumps)
+        ask(jump.table, jump.base_chain, jump.rule);
+    return unknown;
 }
 
 void restore(Family family, std::string_view text)
@@ -140,11 +138,11 @@ void nft_script(std::string_view script)
     must_run({"nft", "-f", "-"}, script);
 }
 
-std::string saved(Family family)
+std::string saved(Family family, const Iptables& with)
 {
     std::map<std::string, SavedTable> tables;
     SavedTable* table = nullptr;
-    for (const auto& line : lines_of(must_run({iptables(family, "-save")}))) {
+    for (const auto& line : lines_of(must_run(with.command(family, "-save")))) {
         if (line.starts_with('*'))
             table = &tables[line];
         else if (line != "COMMIT" && !line.starts_with('#'))

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "repair/desired.hpp"
 #include "repair/error.hpp"
 #include "repair/family.hpp"
 #include "repair/rule.hpp"
+#include "tests/support/iptables.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -15,31 +17,19 @@ namespace chainkeeper::repair::nft {
 class Socket;
 }
 
-// The ruleset of the calling thread's network namespace, seen and changed with the programs of this machine.
+// The ruleset of the calling thread's network namespace, seen and changed with the programs of this machine, or with
+// those that are named.
 namespace chainkeeper::tests {
-
-// Which of the two iptables the functions below run while it is there; without one it is iptables-nft.
-enum class Variant : std::uint8_t { nft, legacy };
-class WithIptables {
-public:
-    explicit WithIptables(Variant variant);
-    ~WithIptables();
-    WithIptables(const WithIptables&) = delete;
-    WithIptables& operator=(const WithIptables&) = delete;
-    WithIptables(WithIptables&&) = delete;
-    WithIptables& operator=(WithIptables&&) = delete;
-
-private:
-    Variant before_;
-};
-Variant variant();
 
 // "iptables-nft", "ip6tables-legacy"; with a suffix "iptables-nft-save".
 std::string iptables(repair::Family family, std::string_view suffix = {});
 
 // `iptables -t TABLE -C CHAIN …`: its exit code. 0: it knows the rule, 1: it does not.
-int check(repair::Family family, repair::Table table, std::string_view chain, const repair::Rule& rule);
-bool has_chain(repair::Family family, repair::Table table, std::string_view chain);
+int check(repair::Family family, repair::Table table, std::string_view chain, const repair::Rule& rule,
+          const Iptables& with = {});
+bool has_chain(repair::Family family, repair::Table table, std::string_view chain, const Iptables& with = {});
+// The chains, rules and jumps of `desired` that iptables does not know, as "filter KUBE-FIREWALL: … -j DROP".
+std::vector<std::string> unknown_to_iptables(const repair::DesiredState& desired, const Iptables& with = {});
 
 // Feeds `iptables-restore --noflush`, which has to succeed.
 void restore(repair::Family family, std::string_view text);
@@ -48,7 +38,7 @@ void nft_script(std::string_view script);
 
 // iptables-save without comments, dates and counters. Tables and chains stand in the order of their names, the rules of
 // one chain in their own order.
-std::string saved(repair::Family family);
+std::string saved(repair::Family family, const Iptables& with = {});
 // What is in `after` and not in `before`, and the other way round, line by line.
 struct Difference {
     std::vector<std::string> added;
