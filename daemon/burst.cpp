@@ -72,6 +72,12 @@ Culprit Burst::culprit() const
     return culprit;
 }
 
+void Burst::name_writer(const Culprit& culprit)
+{
+    if (worst && worst->culprit.comm.empty())
+        worst->culprit = culprit;
+}
+
 void Burst::add_gap(std::string reason)
 {
     if (gaps.size() < most_gaps)

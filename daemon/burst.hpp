@@ -53,6 +53,8 @@ struct Burst {
 
     void add(const GenerationHeard& generation);
     void add_gap(std::string reason);
+    // Who wrote the worst of it becomes known late, where it was not known before.
+    void name_writer(const Culprit& culprit);
 
     // Who wrote the worst of it: by /proc, else by who wrote the rest, else by who had a job.
     [[nodiscard]] Culprit culprit() const;

@@ -68,6 +68,7 @@ void Hearing::hear(const LegacyWrite& write)
     if (is_first)
         sink_.report(Heard{.at = heard.at, .generation = heard});
     burst.add(heard);
+    burst.name_writer(write.culprit);
 }
 
 // Every transaction has the number after the one before it, so a number left out is a transaction not heard.

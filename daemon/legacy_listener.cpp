@@ -84,11 +84,19 @@ void LegacyListener::notice_user()
         user_ = read_culprit(deps_.proc, static_cast<std::uint32_t>(users.front()));
 }
 
+void LegacyListener::hear_writer(Culprit writer)
+{
+    user_ = std::move(writer);
+    writer_told_ = true;
+}
+
 repair::Result<std::optional<LegacyWrite>> LegacyListener::read()
 {
     // First of all: a command takes a millisecond, and /proc forgets it when it ends.
-    notice_user();
-    if (!drain())
+    if (!writer_told_)
+        notice_user();
+    const bool told = std::exchange(writer_told_, false);
+    if (!drain() && !told)
         return std::nullopt;
     return watch().and_then([&] { return compare(); }).map([](LegacyWrite write) {
         return std::optional{std::move(write)};
@@ -121,8 +129,8 @@ repair::Result<LegacyWrite> LegacyListener::compare()
         }
     }
     lost_ = std::move(lost);
-    if (write.losses.any())
-        write.culprit = std::exchange(user_, {});
+    // With nothing lost it is the name of whoever wrote what is known to be lost already.
+    write.culprit = write.losses.any() ? std::exchange(user_, {}) : user_;
     return write;
 }
 

@@ -24,6 +24,8 @@ public:
                                                                 std::filesystem::path proc = "/proc");
 
     [[nodiscard]] int descriptor() const { return inotify_.number(); }
+    // Who writes, by audit; it may be told late. The next read() looks for what they wrote.
+    void hear_writer(Culprit writer);
     // Without waiting: what was heard since the last time, as one. Nothing where it was nothing.
     repair::Result<std::optional<LegacyWrite>> read();
     // Asks the kernel for the sizes of the tables. Nothing where they are as they were looked at.
@@ -47,6 +49,7 @@ private:
     FileDescriptor inotify_;
     int folder_watch_ = -1;
     int file_watch_ = -1;
+    bool writer_told_ = false;
     Culprit user_;                                 // who was seen with the lock since the last write
     std::map<LegacyWrite::Where, unsigned> lost_;  // at the last write, since the last look
 };

@@ -98,7 +98,17 @@ repair::Result<void> Node::start_service(const policies::Policy& policy)
                                 .keeper = service_->keeper(),
                                 .told = [this] { service_->look_when_due(); }},
                                [this](const std::string& version) { return adopt_kubelet_version(version); })
-        .map([this](auto watch) { kubelet_ = std::move(watch); });
+        .map([this](auto watch) { kubelet_ = std::move(watch); })
+        .and_then([this] { return watch_iptables(); });
+}
+
+repair::Result<void> Node::watch_iptables()
+{
+    const auto answer = [this](std::optional<KnownBackend> says) {
+        service_->keeper().hear_iptables(says);
+        service_->look_when_due();
+    };
+    return IptablesWatch::start(loop_, clock_, answer).map([this](auto watch) { iptables_ = std::move(watch); });
 }
 
 repair::Result<void> Node::start_restraints()

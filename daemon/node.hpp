@@ -7,6 +7,7 @@
 #include "daemon/bus/systemd_units.hpp"
 #include "daemon/clock_jump.hpp"
 #include "daemon/history/history.hpp"
+#include "daemon/iptables_watch.hpp"
 #include "daemon/kubelet/kubelet_watch.hpp"
 #include "daemon/looked.hpp"
 #include "daemon/memory.hpp"
@@ -54,6 +55,7 @@ private:
     repair::Result<void> start_restraints();
     repair::Result<void> connect_bus();
     void attach_to(sd_bus& connection);
+    repair::Result<void> watch_iptables();
     repair::Result<void> watch_units();
     [[nodiscard]] SystemdUnits::Names unit_names() const;
     tl::expected<void, std::string> take_policy(const policies::Policy& policy);
@@ -86,6 +88,7 @@ private:
     RepairRecord repairs_;
     std::optional<EventLoop::Timer> restraint_timer_;
     std::unique_ptr<KubeletWatch> kubelet_;
+    std::unique_ptr<IptablesWatch> iptables_;
     std::unique_ptr<SystemBus> bus_;
     std::unique_ptr<SystemdUnits> units_;
     std::unique_ptr<BusObject> object_;

@@ -39,6 +39,9 @@ repair::Result<void> Service::listen()
     if (!listener)
         return tl::unexpected(listener.error());
     lock_ = *std::move(listener);
+    // It only names names: without it the lock does, as far as it can.
+    if (auto audit = AuditListener::open())
+        audit_ = *std::move(audit);
     return {};
 }
 
@@ -52,7 +55,8 @@ repair::Result<void> Service::attach(EventLoop& loop)
         return tl::unexpected(poll_timer.error());
     timer_ = *timer;
     poll_timer_ = *poll_timer;
-    for (const int descriptor : {events_ ? events_->descriptor() : -1, lock_ ? lock_->descriptor() : -1})
+    for (const int descriptor :
+         {events_ ? events_->descriptor() : -1, lock_ ? lock_->descriptor() : -1, audit_ ? audit_->descriptor() : -1})
         if (descriptor >= 0)
             if (const auto watched = loop.add_readable(descriptor, [this] { look_when_due(); }); !watched)
                 return tl::unexpected(watched.error());
@@ -88,6 +92,8 @@ void Service::recheck(const std::string& reason)
 // False: there is more to be read, and the loop will be back for it.
 bool Service::hear_what_waits()
 {
+    if (audit_)
+        hear_audit();
     if (lock_)
         hear_legacy(lock_->read());
     return !events_ || hear_nft();
@@ -103,6 +109,19 @@ bool Service::hear_nft()
     if (heard && heard->malformed > 0)
         note_malformed(heard->malformed);
     return !heard || !heard->more;
+}
+
+// Of the writers of legacy tables: what nf_tables' own events tell, they tell sooner. A lost record is a lost name.
+void Service::hear_audit()
+{
+    const auto heard = audit_->read([this](const NetfilterConfig& change) {
+        if (change.operation == "xt_replace" || change.operation == "xt_unregister")
+            lock_->hear_writer(read_culprit("/proc", change.pid, change.comm));
+    });
+    if (heard)
+        return;
+    sink_.report(Trouble{.at = clock_.now(), .what = heard.error().what});
+    audit_.reset();
 }
 
 // What cannot be watched is looked at: at each poll, for as long as that lasts.

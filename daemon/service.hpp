@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/audit_listener.hpp"
 #include "daemon/backends.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/event_loop.hpp"
@@ -42,6 +43,7 @@ private:
     repair::Result<void> attach(EventLoop& loop);
     bool hear_what_waits();
     bool hear_nft();
+    void hear_audit();
     void hear_legacy(const repair::Result<std::optional<LegacyWrite>>& heard);
     void poll_legacy();
     void set_timers();
@@ -53,6 +55,7 @@ private:
     OpenBackends backends_;
     std::unique_ptr<EventSource> events_;   // of nf_tables, where there is that
     std::unique_ptr<LegacyListener> lock_;  // of iptables-legacy, likewise
+    std::unique_ptr<AuditListener> audit_;  // with lock_, where it may be read
     std::unique_ptr<Keeper> keeper_;
     std::optional<EventLoop::Timer> timer_;
     std::optional<EventLoop::Timer> poll_timer_;
