@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/backend_evidence.hpp"
 
-#include "daemon/child_process.hpp"
 #include "daemon/state_file.hpp"
 #include "policies/text_file.hpp"
+#include "repair/process/child_process.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -70,7 +70,7 @@ std::optional<KnownBackend> backend_in_version(std::string_view iptables_version
 
 std::optional<KnownBackend> ask_iptables()
 {
-    const auto answer = run_command({"iptables", "-V"}, std::chrono::seconds{2});
+    const auto answer = repair::run_command({"iptables", "-V"}, std::chrono::seconds{2});
     if (!answer || answer->exit_code != 0)
         return std::nullopt;
     return backend_in_version(answer->output);
