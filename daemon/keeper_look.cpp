@@ -133,6 +133,12 @@ Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, const Decisi
 {
     auto& writer = decision.action == Action::repair ? parts_.backend : static_cast<repair::Backend&>(recorder_);
     const auto outcome = writer.commit(plan);
+    // A commit that broke off may have written a part, which is ours all the same.
+    for (const auto& own : outcome.transactions) {
+        hearing_.wrote(own);
+        if (own.table)
+            watched.evidence.wrote(repair::part_of(plan, *own.table));
+    }
     if (outcome.kind == Outcome::Kind::stale)
         return Progress::again;
     watched.limiter.spend(parts_.clock.now());
@@ -140,7 +146,6 @@ Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, const Decisi
     if (outcome.kind == Outcome::Kind::failed)
         look_again_at(watched, parts_.clock.now() + retry_interval);
     if (outcome.kind == Outcome::Kind::committed) {
-        hearing_.wrote(outcome.generation);
         watched.evidence.wrote(plan);
         watched.unverified = {.plan = plan, .scope = decision.scope};
     }

@@ -2,15 +2,12 @@
 #include "repair/restore_text.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <iterator>
 
 namespace chainkeeper::repair {
 
 namespace {
-
-constexpr std::array mangle_last{Table::nat, Table::filter, Table::mangle};
 
 // Writes the steps of one table. iptables knows rules by number where the kernel knows them by handle, so each edit
 // moves what comes after it.
