@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <stdexcept>
+#include <sys/stat.h>
 #include <system_error>
 
 namespace chainkeeper::tests {
@@ -98,6 +99,13 @@ void KernelWorld::delete_chain(Family family, Table table, const std::string& ch
 void KernelWorld::delete_table(Family family, Table table)
 {
     nft_script(fmt::format("delete table {}\n", nft_name(family, table)));
+}
+
+// include/linux/proc_ns.h, PROC_PID_INIT_INO
+bool counts_pids_as_the_kernel_does()
+{
+    struct stat own {};
+    return stat("/proc/self/ns/pid", &own) == 0 && own.st_ino == 0xEFFFFFFC;
 }
 
 std::string nft_name(Family family, Table table, const std::string& chain)
