@@ -8,8 +8,10 @@
 namespace chainkeeper::daemon {
 
 Service::Service(ReportSink& sink, std::unique_ptr<EventSource> events,
-                 std::unique_ptr<repair::nft::NftBackend> backend)
-    : sink_{sink}, events_{std::move(events)}, backend_{std::move(backend)}
+                 std::unique_ptr<repair::nft::NftBackend> backend, policies::Transport transport)
+    : sink_{sink}, events_{std::move(events)}, backend_{std::move(backend)}, transport_{*backend_,
+                                                                                        repair::IptablesVariant::nft,
+                                                                                        transport}
 {
 }
 
@@ -21,10 +23,11 @@ repair::Result<std::unique_ptr<Service>> Service::start(EventLoop& loop, ReportS
     auto backend = repair::nft::NftBackend::open();
     if (!backend)
         return tl::unexpected(backend.error());
-    std::unique_ptr<Service> service{new Service{sink, *std::move(listener), *std::move(backend)}};
+    std::unique_ptr<Service> service{
+        new Service{sink, *std::move(listener), *std::move(backend), settings.policy.repair.transport}};
     auto* const self = service.get();
     self->keeper_ = std::make_unique<Keeper>(
-        Keeper::Parts{.backend = *self->backend_, .clock = self->clock_, .sink = sink}, std::move(settings));
+        Keeper::Parts{.backend = self->transport_, .clock = self->clock_, .sink = sink}, std::move(settings));
     auto timer = loop.add_timer([self] { self->look_when_due(); });
     if (!timer)
         return tl::unexpected(timer.error());
@@ -85,6 +88,7 @@ void Service::look_now()
 
 void Service::adopt(Keeper::Settings settings, const std::string& reason)
 {
+    transport_.choose(settings.policy.repair.transport);
     keeper_->adopt(std::move(settings), reason);
     look_when_due();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/chosen_transport.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/event_loop.hpp"
 #include "daemon/event_source.hpp"
@@ -34,7 +35,8 @@ public:
     void on_look(std::function<void()> callback) { on_look_ = std::move(callback); }
 
 private:
-    Service(ReportSink& sink, std::unique_ptr<EventSource> events, std::unique_ptr<repair::nft::NftBackend> backend);
+    Service(ReportSink& sink, std::unique_ptr<EventSource> events, std::unique_ptr<repair::nft::NftBackend> backend,
+            policies::Transport transport);
 
     bool hear_what_waits();
     void look_if_due();
@@ -44,6 +46,7 @@ private:
     ReportSink& sink_;
     std::unique_ptr<EventSource> events_;
     std::unique_ptr<repair::nft::NftBackend> backend_;
+    ChosenTransport transport_;
     std::unique_ptr<Keeper> keeper_;
     std::optional<EventLoop::Timer> timer_;
     std::function<void()> on_look_;

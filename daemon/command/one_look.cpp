@@ -3,6 +3,7 @@
 
 #include "daemon/bus/system_bus.hpp"
 #include "daemon/bus/units_now.hpp"
+#include "daemon/chosen_transport.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/kubelet/kubelet_config.hpp"
 #include "daemon/kubelet/kubelet_process.hpp"
@@ -94,7 +95,8 @@ tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool 
     if (!*units)
         settings->timing.init_grace = Duration::zero();
     Restraints restraints{clock, sink, state_directory(), settings->policy.change_windows};
-    Keeper keeper{{.backend = **backend, .clock = clock, .sink = sink}, *std::move(settings)};
+    ChosenTransport transport{**backend, repair::IptablesVariant::nft, settings->policy.repair.transport};
+    Keeper keeper{{.backend = transport, .clock = clock, .sink = sink}, *std::move(settings)};
     Memory memory{runtime_directory(), state_directory()};
     if (!options.policy.assumed_monitor)
         memory.recall(keeper, sink, clock.now());
