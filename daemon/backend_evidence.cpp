@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/backend_evidence.hpp"
 
-#include "daemon/child_process.hpp"
 #include "daemon/state_file.hpp"
 #include "policies/text_file.hpp"
+#include "repair/process/child_process.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -41,11 +41,6 @@ std::string_view place_of(KnownBackend backend)
     return backend == KnownBackend::nft ? "nf_tables" : "iptables-legacy's tables";
 }
 
-std::string_view to_string(KnownBackend backend)
-{
-    return backend == KnownBackend::nft ? "nft" : "legacy";
-}
-
 KnownBackend other_than(KnownBackend backend)
 {
     return backend == KnownBackend::nft ? KnownBackend::legacy : KnownBackend::nft;
@@ -81,19 +76,12 @@ std::string BackendEvidence::describe() const
     return fmt::format("{}", fmt::join(witnesses, "; "));
 }
 
-std::optional<KnownBackend> backend_in_version(std::string_view iptables_version)
-{
-    if (!iptables_version.starts_with("iptables v"))
-        return std::nullopt;
-    return iptables_version.find("(nf_tables)") != std::string_view::npos ? KnownBackend::nft : KnownBackend::legacy;
-}
-
 std::optional<KnownBackend> ask_iptables()
 {
-    const auto answer = run_command({"iptables", "-V"}, std::chrono::seconds{2});
+    const auto answer = repair::run_command({"iptables", "-V"}, std::chrono::seconds{2});
     if (!answer || answer->exit_code != 0)
         return std::nullopt;
-    return backend_in_version(answer->output);
+    return repair::variant_in(answer->output);
 }
 
 std::optional<KnownBackend> remembered_backend(const std::filesystem::path& state_directory)

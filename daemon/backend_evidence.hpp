@@ -3,8 +3,8 @@
 
 #include "policies/policy.hpp"
 #include "repair/error.hpp"
+#include "repair/iptables_variant.hpp"
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -13,8 +13,7 @@
 
 namespace chainkeeper::daemon {
 
-enum class KnownBackend : std::uint8_t { nft, legacy };
-std::string_view to_string(KnownBackend backend);
+using KnownBackend = repair::IptablesVariant;
 
 // "nf_tables", "iptables-legacy's tables": for sentences.
 std::string_view place_of(KnownBackend backend);
@@ -35,9 +34,6 @@ struct BackendEvidence {
     // "guarded chains are in nf_tables; iptables -V says legacy"
     [[nodiscard]] std::string describe() const;
 };
-
-// "iptables v1.8.9 (nf_tables)" and "iptables v1.8.9 (legacy)"; before 1.8.0 there was only legacy, and no word of it.
-std::optional<KnownBackend> backend_in_version(std::string_view iptables_version);
 
 // What the `iptables` of this machine says of itself. Nothing where there is none.
 std::optional<KnownBackend> ask_iptables();

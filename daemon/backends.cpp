@@ -3,8 +3,18 @@
 
 namespace chainkeeper::daemon {
 
-repair::Result<OpenBackends> open_backends(policies::BackendChoice choice)
+void OpenBackends::choose(policies::Transport transport) const
 {
+    for (auto* const each : {nft_transport.get(), legacy_transport.get()})
+        if (each != nullptr)
+            each->choose(transport);
+}
+
+repair::Result<OpenBackends> open_backends(const policies::Policy& policy)
+{
+    using repair::IptablesVariant;
+    const auto choice = policy.guard.backend;
+    const auto transport = policy.repair.transport;
     OpenBackends opened;
     auto nft = repair::nft::NftBackend::open();
     auto legacy = repair::legacy::LegacyBackend::open();
@@ -14,12 +24,16 @@ repair::Result<OpenBackends> open_backends(policies::BackendChoice choice)
         return tl::unexpected(nft.error());
     if (!legacy && choice == policies::BackendChoice::legacy)
         return tl::unexpected(legacy.error());
-    if (nft)
+    if (nft) {
         opened.nft = *std::move(nft);
-    if (legacy)
+        opened.nft_transport = std::make_unique<ChosenTransport>(*opened.nft, IptablesVariant::nft, transport);
+    }
+    if (legacy) {
         opened.legacy = *std::move(legacy);
-    else
+        opened.legacy_transport = std::make_unique<ChosenTransport>(*opened.legacy, IptablesVariant::legacy, transport);
+    } else {
         opened.legacy_trouble = legacy.error().what;
+    }
     return opened;
 }
 

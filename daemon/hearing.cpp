@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/hearing.hpp"
 
-#include "repair/backend.hpp"
-
+#include <algorithm>
 #include <fmt/format.h>
 #include <utility>
 
@@ -37,12 +36,11 @@ void Hearing::hear(const repair::nft::Change& change, const GuardedNames& names)
 std::optional<Hearing::Transaction> Hearing::hear(const repair::nft::Generation& generation)
 {
     auto transaction = std::exchange(transaction_, {});
-    const bool is_ours = ours_.contains(generation.id);
+    const bool is_ours = take_ours(generation);
     const bool belongs = !is_ours && (!transaction.touched.empty() || burst_);
     // First of all: the writer is about to end, and with it what /proc says of it.
     auto culprit = belongs ? read_culprit(proc_, generation.pid, generation.comm) : Culprit{};
     notice_missed_generation(generation.id);
-    std::erase_if(ours_, [&](std::uint32_t ours) { return ours <= generation.id; });
     if (is_ours || (transaction.touched.empty() && !burst_))
         return std::nullopt;
     transaction.at = clock_.now();
@@ -69,6 +67,17 @@ void Hearing::hear(const LegacyWrite& write)
         sink_.report(Heard{.at = heard.at, .generation = heard});
     burst.add(heard);
     burst.name_writer(write.culprit);
+}
+
+// Whether we, or a program at our behest, wrote it. What must have come before it is forgotten.
+bool Hearing::take_ours(const repair::nft::Generation& generation)
+{
+    const bool is_ours = std::ranges::any_of(ours_, [&](const repair::OwnTransaction& own) {
+        const bool is_among = own.first <= generation.id && generation.id <= own.last;
+        return is_among && (own.pid == 0 || own.pid == generation.pid);
+    });
+    std::erase_if(ours_, [&](const repair::OwnTransaction& own) { return own.last <= generation.id; });
+    return is_ours;
 }
 
 // Every transaction has the number after the one before it, so a number left out is a transaction not heard.

@@ -6,6 +6,7 @@
 #include "daemon/guarded_names.hpp"
 #include "daemon/legacy_write.hpp"
 #include "daemon/report.hpp"
+#include "repair/backend.hpp"
 #include "repair/nft/event.hpp"
 
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace chainkeeper::daemon {
 
@@ -46,12 +48,17 @@ public:
     // A disruptor unit has a job: what is written meanwhile may be its doing. Empty: none has.
     void hear_job(const std::string& unit);
     // A transaction of ours was committed; its events are still to come.
-    void wrote(std::uint32_t generation) { ours_.insert(generation); }
+    void wrote(const repair::OwnTransaction& own)
+    {
+        if (own.last != 0)
+            ours_.push_back(own);
+    }
 
     [[nodiscard]] const std::optional<Burst>& burst() const { return burst_; }
     void end_burst() { burst_.reset(); }
 
 private:
+    bool take_ours(const repair::nft::Generation& generation);
     void notice_missed_generation(std::uint32_t id);
     Burst& open_burst();
 
@@ -61,7 +68,7 @@ private:
     Transaction transaction_;
     std::optional<Burst> burst_;
     std::optional<std::uint32_t> last_generation_;
-    std::set<std::uint32_t> ours_;
+    std::vector<repair::OwnTransaction> ours_;
     std::string job_unit_;
     bool gap_ = false;
 };

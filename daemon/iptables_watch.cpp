@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/iptables_watch.hpp"
 
-#include "daemon/child_process.hpp"
+#include "repair/process/child_process.hpp"
 
 #include <algorithm>
 #include <array>
@@ -118,12 +118,12 @@ void IptablesWatch::ask()
 {
     watch_way();
     output_ = FileDescriptor{memfd_create("iptables", MFD_CLOEXEC)};
-    const auto child = start_command({"iptables", "-V"}, {.output = output_.number()});
+    const auto child = repair::start_command({"iptables", "-V"}, {.output = output_.number()});
     if (!child)
         return give(std::nullopt);
     running_.reset();  // one that was asked before
     auto running = loop_.watch_child(*child, [this](int wait_status) {
-        give(exit_code_of(wait_status) == 0 ? backend_in_version(text_in(output_)) : std::nullopt);
+        give(repair::exit_code_of(wait_status) == 0 ? repair::variant_in(text_in(output_)) : std::nullopt);
     });
     if (!running)
         return give(std::nullopt);

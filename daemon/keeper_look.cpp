@@ -144,6 +144,12 @@ Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, const Decisi
     repair::Recorder recorder{backend};
     auto& writer = decision.action == Action::repair ? backend : static_cast<repair::Backend&>(recorder);
     const auto outcome = writer.commit(plan);
+    // A commit that broke off may have written a part, which is ours all the same.
+    for (const auto& own : outcome.transactions) {
+        hearing_.wrote(own);
+        if (own.table)
+            watched.evidence.wrote(repair::part_of(plan, *own.table));
+    }
     if (outcome.kind == Outcome::Kind::stale)
         return Progress::again;
     if (outcome.kind == Outcome::Kind::lock_timeout) {
@@ -156,8 +162,6 @@ Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, const Decisi
     if (outcome.kind == Outcome::Kind::failed)
         look_again_at(watched, parts_.clock.now() + retry_interval);
     if (outcome.kind == Outcome::Kind::committed) {
-        if (outcome.generation != 0)
-            hearing_.wrote(outcome.generation);
         watched.evidence.wrote(plan);
         watched.unverified = {.plan = plan, .scope = decision.scope};
     }

@@ -10,7 +10,7 @@ namespace chainkeeper::daemon {
 
 repair::Result<std::unique_ptr<Service>> Service::start(EventLoop& loop, ReportSink& sink, Keeper::Settings settings)
 {
-    auto backends = open_backends(settings.policy.guard.backend);
+    auto backends = open_backends(settings.policy);
     if (!backends)
         return tl::unexpected(backends.error());
     std::unique_ptr<Service> service{new Service{sink, *std::move(backends)}};
@@ -166,6 +166,7 @@ void Service::look_now()
 
 void Service::adopt(Keeper::Settings settings, const std::string& reason)
 {
+    backends_.choose(settings.policy.repair.transport);
     keeper_->adopt(std::move(settings), reason);
     look_when_due();
 }

@@ -33,4 +33,9 @@ std::string_view to_string(OnDamage on_damage)
     return on_damage == OnDamage::report ? "report" : "rewrite";
 }
 
+std::string_view to_string(Transport transport)
+{
+    return transport == Transport::direct ? "direct" : "iptables-restore";
+}
+
 }  // namespace chainkeeper::policies

@@ -54,6 +54,13 @@ enum class Strategy : std::uint8_t {
 };
 inline constexpr std::array all_strategies{Strategy::rebuild, Strategy::nudge};
 
+// How a repair gets into the kernel.
+enum class Transport : std::uint8_t {
+    direct,            // by ourselves: one transaction
+    iptables_restore,  // by the node's own iptables-restore: one transaction a table
+};
+inline constexpr std::array all_transports{Transport::direct, Transport::iptables_restore};
+
 // A time in every week in which nothing is written. (policies/change_window.hpp says when)
 struct ChangeWindow {
     std::vector<std::chrono::weekday> weekdays;  // on which it opens
@@ -68,6 +75,7 @@ std::string_view to_string(Mode mode);
 std::string_view to_string(Strategy strategy);
 std::string_view to_string(BackendChoice choice);
 std::string_view to_string(OnDamage on_damage);
+std::string_view to_string(Transport transport);
 
 // The policy file with every default filled in. One member a key, one struct a section.
 struct Policy {
@@ -92,6 +100,7 @@ struct Policy {
         Mode mode = Mode::repair;
         Strategy strategy = Strategy::rebuild;
         OnDamage on_damage = OnDamage::report;
+        Transport transport = Transport::direct;
         Duration settle = std::chrono::milliseconds{500};
         Duration settle_deadline = std::chrono::seconds{10};
         Duration lock_deadline = std::chrono::seconds{5};  // after that long somebody else's xtables lock is reported

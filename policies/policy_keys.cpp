@@ -89,6 +89,11 @@ constexpr std::array keys{
                   return assign(policy.repair.on_damage, choice_in(entry, all_on_damage));
               },
               [](const Policy& policy) { return toml_string(to_string(policy.repair.on_damage)); }},
+    PolicyKey{"repair", "transport",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.repair.transport, choice_in(entry, all_transports));
+              },
+              [](const Policy& policy) { return toml_string(to_string(policy.repair.transport)); }},
     PolicyKey{"repair", "settle",
               [](Policy& policy, const TomlEntry& entry) {
                   return assign(policy.repair.settle, duration_of(entry, {0s, 1min}));

@@ -7,14 +7,27 @@
 #include "repair/snapshot.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <vector>
 
 namespace chainkeeper::repair {
 
-// What became of a commit. Anything but `committed` has written nothing; where a backend cannot undo, `detail` says
-// what was written before it failed.
+// A transaction that a commit made: the one from `first` to `last` that the kernel says `pid` wrote. Where a program
+// made it for us, others may have written in the same moments, and its number is not known for sure. One of legacy, of
+// which nf_tables tells nobody, has no number: 0.
+struct OwnTransaction {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    std::uint32_t pid = 0;                      // 0: whoever wrote it, for `first` and `last` are the same
+    std::optional<Table> table = std::nullopt;  // the only one that it wrote to; nothing: all those of the plan
+    bool operator==(const OwnTransaction&) const = default;
+};
+
+// What became of a commit. Anything but `committed` has written nothing, unless it tells of transactions: then the
+// commit broke off between two of them, and `detail` says where.
 struct Outcome {
     enum class Kind : std::uint8_t {
         committed,
@@ -25,9 +38,10 @@ struct Outcome {
         failed,        // the kernel refused it for the reason in `detail`
     };
     Kind kind;
-    std::uint32_t generation = 0;  // the one that the commit made; 0 where nothing was written, and on legacy
-    std::string detail;            // why not: a sentence with the kernel's own words
-    pid_t lock_holder = 0;         // of lock_timeout, where it is known
+    std::uint32_t generation = 0;                // the last that the commit made; 0 where none is known
+    std::string detail;                          // why not: a sentence with the kernel's own words
+    std::vector<OwnTransaction> transactions{};  // in their order
+    pid_t lock_holder = 0;                       // of lock_timeout, where it is known
 };
 
 std::string_view to_string(Outcome::Kind kind);
@@ -48,7 +62,8 @@ public:
     // Reads the guarded set and nothing else, all at one generation. Changes nothing.
     virtual Result<Snapshot> observe(const DesiredState& desired) = 0;
 
-    // All of `plan` or none of it, and only while its generation is the ruleset's.
+    // All of `plan` or none of it, and only while its generation is the ruleset's. (What repair/restore/ can say of
+    // that stands there.)
     virtual Outcome commit(const Plan& plan) = 0;
 };
 

@@ -231,6 +231,14 @@ Plan make_plan(const DesiredState& desired, const Diagnosis& diagnosis, Scope sc
     return Drafting{desired, diagnosis, scope}.draft();
 }
 
+Plan part_of(const Plan& plan, Table table)
+{
+    Plan part{.family = plan.family, .generation = plan.generation, .steps = {}};
+    std::ranges::copy_if(plan.steps, std::back_inserter(part.steps),
+                         [table](const Step& step) { return table_of(step) == table; });
+    return part;
+}
+
 bool fulfilled(const Plan& plan, const Diagnosis& after)
 {
     return std::ranges::all_of(plan.steps, [&](const Step& step) { return is_done(step, after); });

@@ -95,6 +95,9 @@ struct Plan {
 
 Plan make_plan(const DesiredState& desired, const Diagnosis& diagnosis, Scope scope);
 
+// The steps of `plan` in one table, in their order.
+Plan part_of(const Plan& plan, Table table);
+
 // Everything that `plan` was to mend is mended in `after`; after a nudge, the mangle canary is gone.
 bool fulfilled(const Plan& plan, const Diagnosis& after);
 

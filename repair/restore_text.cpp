@@ -4,15 +4,12 @@
 #include "repair/rule_numbers.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <iterator>
 
 namespace chainkeeper::repair {
 
 namespace {
-
-constexpr std::array mangle_last{Table::nat, Table::filter, Table::mangle};
 
 // Writes the steps of one table.
 class TableText {

@@ -25,7 +25,7 @@ public:
 // Diagnoses, a family each.
 Answer<json> diagnose_all(Keeper::Settings settings)
 {
-    const auto backends = open_backends(settings.policy.guard.backend);
+    const auto backends = open_backends(settings.policy);
     if (!backends)
         return tl::unexpected(backends.error().what);
     settings.dry_run = true;

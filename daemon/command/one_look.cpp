@@ -77,7 +77,7 @@ tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool 
     auto settings = settings_of(options, dry_run);
     if (!settings)
         return tl::unexpected(settings.error());
-    auto backends = open_backends(settings->policy.guard.backend);
+    auto backends = open_backends(settings->policy);
     if (!backends)
         return tl::unexpected(backends.error().what);
     tl::expected<FileDescriptor, std::string> lock;

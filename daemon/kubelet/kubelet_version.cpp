@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/kubelet/kubelet_version.hpp"
 
-#include "daemon/child_process.hpp"
 #include "daemon/kubelet/kubelet_flags.hpp"
 #include "daemon/kubelet/printable.hpp"
 #include "policies/profile.hpp"
 #include "policies/text_file.hpp"
+#include "repair/process/child_process.hpp"
 
 #include <algorithm>
 #include <array>
@@ -157,8 +157,8 @@ repair::Result<void> KubeletVersion::start_program_of(pid_t process)
     auto pipe = make_pipe();
     if (!pipe)
         return tl::unexpected(pipe.error());
-    const auto child =
-        start_program((folder / "exe").string(), {name_of(folder), "--version"}, {.output = pipe->writing.number()});
+    const auto child = repair::start_program((folder / "exe").string(), {name_of(folder), "--version"},
+                                             {.output = pipe->writing.number()});
     if (!child)
         return tl::unexpected(child.error());
     running_ = Running{};
@@ -214,7 +214,7 @@ void KubeletVersion::on_exit(int wait_status)
     const auto ended = std::exchange(running_, std::nullopt);
     if (ended->killed)
         return start();
-    give(version_of(ended->text, exit_code_of(wait_status)));
+    give(version_of(ended->text, repair::exit_code_of(wait_status)));
 }
 
 void KubeletVersion::kill_child()

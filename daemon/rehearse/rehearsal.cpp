@@ -7,12 +7,9 @@
 #include "daemon/service.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <map>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace chainkeeper::daemon {
 
@@ -39,20 +36,11 @@ repair::Error failure(std::string what)
     return {repair::ErrorCode::failed, std::move(what)};
 }
 
-// A descriptor that is read like a file with that text.
-repair::Result<FileDescriptor> readable_text(const std::string& text)
-{
-    FileDescriptor memory{memfd_create("rehearsal", MFD_CLOEXEC)};
-    if (!memory || write(memory.number(), text.data(), text.size()) < 0 || lseek(memory.number(), 0, SEEK_SET) != 0)
-        return tl::unexpected(repair::system_error("preparing the input of a command", errno));
-    return memory;
-}
-
 repair::Result<void> make_chains_as_kubelet(const std::vector<repair::DesiredState>& sets)
 {
     for (const auto& desired : sets)
         for (const auto& command : kubelet_commands(desired)) {
-            const auto answer = run_command(command, command_deadline);
+            const auto answer = repair::run_command(command, command_deadline);
             if (!answer)
                 return tl::unexpected(answer.error());
             if (answer->exit_code != 0)
@@ -107,9 +95,9 @@ private:
             return stop_when_at_rest();
         }
         const auto& next = scenario_.commands[next_command_++];
-        const auto child = readable_text(next.input)
+        const auto child = repair::readable_text(next.input)
                                .and_then([&](const FileDescriptor& text) {
-                                   return start_command(next.command, {.input = text.number()});
+                                   return repair::start_command(next.command, {.input = text.number()});
                                })
                                .and_then([&](pid_t started) {
                                    return loop_.add_child(started, [this](int status) { after_command(status); });
@@ -121,7 +109,7 @@ private:
     void after_command(int status)
     {
         const auto& command = scenario_.commands[next_command_ - 1].command;
-        if (const int code = exit_code_of(status); code != 0)
+        if (const int code = repair::exit_code_of(status); code != 0)
             rehearsed_.failures.push_back(fmt::format("{} exited with {}", fmt::join(command, " "), code));
         start_next_command();
     }
@@ -196,7 +184,7 @@ void ask_iptables_for_all(Rehearsed& rehearsed, const std::vector<repair::Desire
 {
     for (const auto& desired : sets)
         for (const auto& command : check_commands(desired)) {
-            const auto answer = run_command(command, command_deadline);
+            const auto answer = repair::run_command(command, command_deadline);
             const int code = answer ? answer->exit_code : -1;
             rehearsed.verdicts.push_back({.command = command, .exit_code = code});
             if (code != 0)

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "daemon/child_process.hpp"
 #include "policies/decide.hpp"
 #include "repair/desired.hpp"
+#include "repair/process/child_process.hpp"
 
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace chainkeeper::daemon {
+
+using repair::CommandLine;
 
 // A command that is given a text to read.
 struct ScenarioCommand {

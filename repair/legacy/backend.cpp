@@ -2,6 +2,7 @@
 #include "repair/legacy/backend.hpp"
 
 #include "repair/legacy/table.hpp"
+#include "repair/restore_text.hpp"
 #include "repair/rule_numbers.hpp"
 
 #include <algorithm>
@@ -15,9 +16,6 @@
 namespace chainkeeper::repair::legacy {
 
 namespace {
-
-// The mangle canary tells kubelet that all is well: it is written when all the rest is.
-constexpr std::array mangle_last{Table::nat, Table::filter, Table::mangle};
 
 using Tables = std::map<Table, std::unique_ptr<LegacyTable>>;
 
@@ -148,14 +146,6 @@ Outcome stale(const Plan& plan)
             .detail = fmt::format("the ruleset has moved on from generation {}", plan.generation)};
 }
 
-Outcome locked(const XtablesLock& lock)
-{
-    const auto users = users_of_lock(lock.file());
-    return {.kind = Outcome::Kind::lock_timeout,
-            .detail = fmt::format("{} is locked", lock.file().string()),
-            .lock_holder = users.empty() ? 0 : users.front()};
-}
-
 Outcome refused(std::string_view what, int error_number)
 {
     const auto kind = error_number == EPERM ? Outcome::Kind::denied : Outcome::Kind::failed;
@@ -166,6 +156,7 @@ Outcome refused(std::string_view what, int error_number)
 // Table by table.
 Outcome write(const Plan& plan, const std::set<Table>& changed, Tables& tables)
 {
+    std::vector<OwnTransaction> transactions;
     std::vector<std::string_view> written;
     for (const auto table : mangle_last) {
         if (!changed.contains(table))
@@ -176,12 +167,14 @@ Outcome write(const Plan& plan, const std::set<Table>& changed, Tables& tables)
         if (error != 0) {
             auto outcome = refused(fmt::format("replace table {}", to_string(table)), error);
             if (!written.empty())
-                outcome.detail += fmt::format(" (written already: {})", fmt::join(written, ", "));
+                outcome.detail += fmt::format("; written before that: {}", fmt::join(written, ", "));
+            outcome.transactions = std::move(transactions);
             return outcome;
         }
         written.push_back(to_string(table));
+        transactions.push_back({.table = table});
     }
-    return {.kind = Outcome::Kind::committed, .detail = {}};
+    return {.kind = Outcome::Kind::committed, .detail = {}, .transactions = std::move(transactions)};
 }
 
 Snapshot snapshot_of(const DesiredState& desired, const Tables& tables)
@@ -258,7 +251,7 @@ Outcome LegacyBackend::commit(const Plan& plan)
     if (!hold)
         return failed(hold.error());
     if (!*hold)
-        return locked(lock_);
+        return locked_out(lock_);
     auto tables = read_tables(plan.family, looked_at(plan.family));
     if (!tables)
         return failed(tables.error());

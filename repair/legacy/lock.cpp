@@ -112,6 +112,14 @@ Result<std::optional<XtablesLock::Hold>> XtablesLock::try_lock()
     return tl::unexpected(lock_error("locking", file_, ESTALE));
 }
 
+Outcome locked_out(const XtablesLock& lock)
+{
+    const auto users = users_of_lock(lock.file());
+    return {.kind = Outcome::Kind::lock_timeout,
+            .detail = fmt::format("{} is locked", lock.file().string()),
+            .lock_holder = users.empty() ? 0 : users.front()};
+}
+
 std::vector<pid_t> users_of_lock(const std::filesystem::path& file)
 {
     const auto identity = identity_of(file);

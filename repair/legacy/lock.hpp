@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "repair/backend.hpp"
 #include "repair/error.hpp"
 
 #include <cstdint>
@@ -51,6 +52,9 @@ private:
     std::filesystem::path file_;
     int descriptor_ = -1;
 };
+
+// Of a commit that did not get the lock: who has it, where that is known.
+Outcome locked_out(const XtablesLock& lock);
 
 // Who has the flock on `file` now, and behind them who waits for it; empty where nobody has, and where /proc/locks
 // cannot be read.

@@ -73,10 +73,18 @@ Outcome stale(const Plan& plan)
             .detail = fmt::format("the ruleset has moved on from generation {}", plan.generation)};
 }
 
+Outcome committed(std::uint32_t generation)
+{
+    return {.kind = Outcome::Kind::committed,
+            .generation = generation,
+            .detail = {},
+            .transactions = {{.first = generation, .last = generation}}};
+}
+
 Outcome outcome_of(const Answers& answers, const Plan& plan, const Batch& batch)
 {
     if (answers.error_number == 0 && answers.acknowledged)
-        return {.kind = Outcome::Kind::committed, .generation = generation_after(plan.generation), .detail = {}};
+        return committed(generation_after(plan.generation));
     if (answers.error_number == 0)
         return {.kind = Outcome::Kind::failed, .detail = "nf_tables did not acknowledge the transaction"};
     if (answers.error_number == ERESTART)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How long kubelet's chains are gone: chainkeeperd, with settle = 0, against the floor: what the kernel alone takes for
 // the same two transactions. Flushes by turns a network namespace with the daemon and one without.
-#include "daemon/child_process.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/nft_listener.hpp"
 #include "daemon/policy_source.hpp"
 #include "repair/diagnose.hpp"
 #include "repair/nft/backend.hpp"
 #include "repair/nft/batch.hpp"
+#include "repair/process/child_process.hpp"
 #include "tests/support/network_namespace.hpp"
 
 #include <CLI/CLI.hpp>
@@ -177,7 +177,7 @@ public:
         setenv("RUNTIME_DIRECTORY", directory_.c_str(), 1);
         setenv("STATE_DIRECTORY", directory_.c_str(), 1);
         const auto file = (directory_ / "policy.toml").string();
-        child_ = need(daemon::start_command({CHAINKEEPERD, "--policy", file, "--assume-monitor", "dead"}, {}));
+        child_ = need(repair::start_command({CHAINKEEPERD, "--policy", file, "--assume-monitor", "dead"}, {}));
     }
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;

@@ -15,7 +15,6 @@
 #include <stdexcept>
 #include <string>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -64,13 +63,6 @@ Heard hear(nft::Socket& listener)
             }
         });
     }
-}
-
-// The kernel gives pids as the first pid namespace counts them (include/linux/proc_ns.h, PROC_PID_INIT_INO).
-bool counts_pids_as_the_kernel_does()
-{
-    struct stat own {};
-    return stat("/proc/self/ns/pid", &own) == 0 && own.st_ino == 0xEFFFFFFC;
 }
 
 Plan whole_plan(Backend& backend, Family family = Family::ipv4)
@@ -145,6 +137,26 @@ TEST_CASE("iptables-restore makes one generation for each table")
     auto listener = opened(nft::Socket::open_listener());
     restore(Family::ipv4, kubelet_restore_text(24, Family::ipv4));
     CHECK(hear(listener).commits.size() == 3);
+}
+
+TEST_CASE("iptables-restore stops at the first table that it cannot write, and what it has written till then stays")
+{
+    for (const auto* const program : {"iptables-nft", "iptables-legacy"}) {
+        CAPTURE(program);
+        const NetworkNamespace network_namespace;
+        const std::string iptables{program};
+        must_run({iptables, "-N", "IS-THERE"});
+        const auto restored = run({iptables + "-restore", "--noflush"}, "*nat\n-N ONE\nCOMMIT\n"
+                                                                        "*filter\n-N TWO\n-N IS-THERE\nCOMMIT\n"
+                                                                        "*mangle\n-N THREE\nCOMMIT\n");
+        CHECK(restored.status == 1);
+        const auto has = [&](const char* table, const char* chain) {
+            return run({iptables, "-t", table, "-S", chain}).status == 0;
+        };
+        CHECK(has("nat", "ONE"));
+        CHECK_FALSE(has("filter", "TWO"));
+        CHECK_FALSE(has("mangle", "THREE"));
+    }
 }
 
 TEST_CASE("a generation names its writer: the pid, and fifteen characters of the comm")

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <stdexcept>
+#include <sys/stat.h>
 #include <system_error>
 
 namespace chainkeeper::tests {
@@ -136,6 +137,13 @@ void LegacyWorld::delete_chain(Family family, Table table, const std::string& ch
 void LegacyWorld::delete_table(Family family, Table table)
 {
     restore(family, fmt::format("*{}\n-F\n-X\nCOMMIT\n", to_string(table)));
+}
+
+// include/linux/proc_ns.h, PROC_PID_INIT_INO
+bool counts_pids_as_the_kernel_does()
+{
+    struct stat own {};
+    return stat("/proc/self/ns/pid", &own) == 0 && own.st_ino == 0xEFFFFFFC;
 }
 
 std::string nft_name(Family family, Table table, const std::string& chain)

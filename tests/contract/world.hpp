@@ -88,6 +88,9 @@ private:
     std::unique_ptr<repair::legacy::LegacyBackend> backend_;
 };
 
+// The kernel gives pids as the first pid namespace counts them: whether this process is in that one.
+bool counts_pids_as_the_kernel_does();
+
 // "ip filter KUBE-FIREWALL", for nft.
 std::string nft_name(repair::Family family, repair::Table table, const std::string& chain = {});
 

@@ -82,10 +82,10 @@ std::filesystem::path write_policy(const Node& node, const PolicyText& policy)
                fmt::format("[guard]\nfamilies = {}\nbackend = \"nft\"\n"
                            "[kubelet]\nversion = \"1.{}\"\nmonitor_interval = \"{}\"\n"
                            "init_grace = \"{}\"\n"
-                           "[repair]\nmode = \"{}\"\non_damage = \"{}\"\nsettle = \"{}\"\n"
+                           "[repair]\nmode = \"{}\"\non_damage = \"{}\"\ntransport = \"{}\"\nsettle = \"{}\"\n"
                            "[limits]\n{}\n",
                            policy.families, node.kubelet_minor(), policy.monitor_interval, policy.init_grace,
-                           policy.mode, policy.on_damage, policy.settle, policy.limits));
+                           policy.mode, policy.on_damage, policy.transport, policy.settle, policy.limits));
     return policy_file(node);
 }
 

@@ -18,6 +18,7 @@ struct PolicyText {
     std::string families = R"(["ipv4", "ipv6"])";
     std::string mode = "repair";
     std::string on_damage = "report";
+    std::string transport = "direct";
     std::string settle = "50ms";
     std::string monitor_interval = "60s";
     std::string init_grace = "30s";

@@ -38,9 +38,10 @@ public:
     }
 
     // No pause between two commands of a busy machine is taken for the end of a burst.
-    [[nodiscard]] Process::Start rehearsal(std::vector<std::string> arguments) const
+    [[nodiscard]] Process::Start rehearsal(std::vector<std::string> arguments, PolicyText policy = {}) const
     {
-        arguments.insert(arguments.end(), {"rehearse", "--policy", write_policy(node_, {.settle = "2s"}).string()});
+        policy.settle = "2s";
+        arguments.insert(arguments.end(), {"rehearse", "--policy", write_policy(node_, policy).string()});
         return {.arguments = std::move(arguments),
                 .environment = {},
                 .output = node_.folder() / "rehearsal.log",
@@ -63,6 +64,15 @@ TEST_CASE("a rehearsal heals every scenario, and the ruleset around it stays as 
     CHECK(rehearsal.await_end() == 0);
     CHECK(host.output().find("5 of 5 scenarios healed\n") != std::string::npos);
     CHECK_FALSE(rehearsal.has_left_something());
+    host.check_untouched();
+}
+
+TEST_CASE("a rehearsal writes as the policy says: with the machine's own iptables-restore it heals as well")
+{
+    const Host host;
+    Process rehearsal{host.rehearsal({CHAINKEEPER}, {.transport = "iptables-restore"})};
+    CHECK(rehearsal.await_end() == 0);
+    CHECK(host.output().find("5 of 5 scenarios healed\n") != std::string::npos);
     host.check_untouched();
 }
 

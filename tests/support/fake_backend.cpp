@@ -2,6 +2,7 @@
 #include "tests/support/fake_backend.hpp"
 
 #include "repair/nft/batch.hpp"
+#include "repair/restore_text.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -237,7 +238,8 @@ Outcome FakeBackend::commit(const Plan& plan)
 {
     if (const auto action = std::exchange(before_commit_, nullptr))
         action();
-    auto outcome = commit_failure_ ? *commit_failure_ : attempt(plan);
+    const auto commit_it = [&] { return table_by_table_ ? attempt_tables(plan) : attempt(plan); };
+    auto outcome = commit_failure_ ? *commit_failure_ : commit_it();
     log_.push_back(fmt::format("commit {}: {}", to_string(plan.family), to_string(outcome.kind)));
     return outcome;
 }
@@ -265,7 +267,27 @@ Outcome FakeBackend::attempt(const Plan& plan)
             return refusal(plan, step, refused);
     ruleset_ = std::move(changed);
     generation_ = generation_after(generation_);
-    return {.kind = Outcome::Kind::committed, .generation = generation_, .detail = {}};
+    return {.kind = Outcome::Kind::committed,
+            .generation = generation_,
+            .detail = {},
+            .transactions = {{.first = generation_, .last = generation_}}};
+}
+
+Outcome FakeBackend::attempt_tables(const Plan& plan)
+{
+    Outcome outcome{.kind = Outcome::Kind::committed, .generation = plan.generation, .detail = {}};
+    for (const auto table : mangle_last) {
+        auto part = part_of(plan, table);
+        if (part.empty())
+            continue;
+        part.generation = outcome.generation;
+        auto written = attempt(part);
+        if (written.kind != Outcome::Kind::committed)
+            return {.kind = written.kind, .detail = written.detail, .transactions = outcome.transactions};
+        outcome.generation = written.generation;
+        outcome.transactions.push_back({.first = generation_, .last = generation_, .table = table});
+    }
+    return outcome;
 }
 
 }  // namespace chainkeeper::tests

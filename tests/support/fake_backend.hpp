@@ -72,6 +72,8 @@ public:
     // What every look, and every commit, comes to from now on; nothing: what it should.
     void fail_observe(std::optional<repair::Error> error) { observe_error_ = std::move(error); }
     void fail_commit(std::optional<repair::Outcome> outcome) { commit_failure_ = std::move(outcome); }
+    // As the node's iptables-restore does it: a transaction for each table.
+    void write_table_by_table() { table_by_table_ = true; }
     // Runs at the beginning of the next commit, once: what somebody else does between the look and the commit.
     void before_commit(std::function<void()> action) { before_commit_ = std::move(action); }
 
@@ -81,12 +83,14 @@ public:
 
 private:
     repair::Outcome attempt(const repair::Plan& plan);
+    repair::Outcome attempt_tables(const repair::Plan& plan);
 
     FakeRuleset ruleset_;
     std::uint32_t generation_ = 1;
     std::optional<repair::Error> observe_error_;
     std::optional<repair::Outcome> commit_failure_;
     std::function<void()> before_commit_;
+    bool table_by_table_ = false;
     std::vector<std::string> log_;
 };
 

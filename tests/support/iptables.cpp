@@ -31,11 +31,6 @@ IptablesBackend iptables_in_use()
     return in_use();
 }
 
-std::string_view to_string(IptablesBackend backend)
-{
-    return backend == IptablesBackend::nft ? "nft" : "legacy";
-}
-
 std::vector<std::string> Iptables::command(Family family, std::string_view suffix) const
 {
     std::vector<std::string> command;

@@ -2,18 +2,15 @@
 #pragma once
 
 #include "repair/family.hpp"
+#include "repair/iptables_variant.hpp"
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace chainkeeper::tests {
 
-enum class IptablesBackend : std::uint8_t { nft, legacy };
-
-// "nft", "legacy": as the names of the programs have it.
-std::string_view to_string(IptablesBackend backend);
+using IptablesBackend = repair::IptablesVariant;
 
 // What a test runs that names no other: while the object is there its own, without one iptables-nft.
 class WithIptables {

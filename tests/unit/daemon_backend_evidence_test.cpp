@@ -57,15 +57,6 @@ TEST_CASE("backend evidence: says what it rests on")
     CHECK(BackendEvidence{.policy = BackendChoice::legacy, .remembered = nft}.describe() == "the policy says legacy");
 }
 
-TEST_CASE("backend evidence: iptables names its backend from 1.8.0 on")
-{
-    CHECK(backend_in_version("iptables v1.8.9 (nf_tables)\n") == nft);
-    CHECK(backend_in_version("iptables v1.8.7 (legacy)\n") == legacy);
-    CHECK(backend_in_version("iptables v1.6.1\n") == legacy);
-    CHECK_FALSE(backend_in_version("sh: iptables: not found"));
-    CHECK_FALSE(backend_in_version(""));
-}
-
 TEST_CASE("backend evidence: is remembered in a directory")
 {
     const auto directory = std::filesystem::temp_directory_path() / fmt::format("backend-evidence-{}", getpid());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/child_process.hpp"
 #include "daemon/journal_entry.hpp"
 #include "policies/text_file.hpp"
+#include "repair/process/child_process.hpp"
 #include "tests/unit/sample_reports.hpp"
 
 #include <algorithm>
@@ -82,7 +82,7 @@ public:
     {
         std::vector<std::string> command{"journalctl", "--no-pager", "--root=" + path_.string()};
         command.insert(command.end(), arguments.begin(), arguments.end());
-        const auto answer = run_command(command, 30s);
+        const auto answer = repair::run_command(command, 30s);
         REQUIRE(answer);
         CAPTURE(answer->output);
         REQUIRE(answer->exit_code == 0);

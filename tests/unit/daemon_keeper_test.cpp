@@ -276,6 +276,57 @@ TEST_CASE("keeper: its own canary is no sign of kubelet, though a transaction be
     CHECK(node.keeper.evidence().at(repair::Family::ipv4).source == daemon::KubeletEvidence::Source::deadline);
 }
 
+TEST_CASE("keeper: its own transactions are its own where each table has one, and the canary says nothing of kubelet")
+{
+    KeeperNode node;
+    node.backend.write_table_by_table();
+    node.make_chains();
+    (void)node.run_until(1s);
+    node.flush_all();
+    const auto flushed = node.backend.generation();
+    (void)node.run_until(76s);  // assist, and the canaries at the deadline
+    REQUIRE(node.has_canaries());
+    const auto last = node.backend.generation();
+    REQUIRE(last - flushed == 2 + 3);
+    for (auto id = flushed + 1; id <= last; ++id) {
+        for (const auto* const table : {"nat", "filter", "mangle"})
+            node.keeper.hear(repair::nft::Change{.kind = repair::nft::Change::Kind::chain_added,
+                                                 .family = repair::Family::ipv4,
+                                                 .table = table,
+                                                 .chain = repair::kubelet_canary});
+        node.keeper.hear(repair::nft::Generation{.id = id, .pid = 4711, .comm = "iptables-nft-re"});
+    }
+    CHECK_FALSE(node.keeper.next_look());
+    CHECK(node.keeper.evidence().at(repair::Family::ipv4).source == daemon::KubeletEvidence::Source::deadline);
+}
+
+TEST_CASE("keeper: what a commit wrote before it broke off is its own too")
+{
+    KeeperNode node;
+    node.make_chains();
+    (void)node.run_until(1s);
+    node.flush_all();
+    const auto generation = node.backend.generation() + 1;
+    node.backend.fail_commit(
+        repair::Outcome{.kind = repair::Outcome::Kind::failed,
+                        .detail = "the second table failed",
+                        .transactions = {{.first = generation, .last = generation, .table = repair::Table::filter}}});
+    CHECK(node.run_until(1s) == Decisions{"repair: assist"});
+    node.backend.edit([](FakeRuleset& ruleset) {
+        ruleset.create_table(repair::Family::ipv4, repair::Table::filter);
+        ruleset.create_chain(repair::Family::ipv4, repair::Table::filter, "KUBE-FIREWALL");
+    });
+    node.keeper.hear(repair::nft::Change{.kind = repair::nft::Change::Kind::chain_added,
+                                         .family = repair::Family::ipv4,
+                                         .table = "filter",
+                                         .chain = "KUBE-FIREWALL"});
+    node.keeper.hear(repair::nft::Generation{.id = generation, .pid = 4711, .comm = "iptables-nft-re"});
+    const auto ours = node.keeper.evidence().at(repair::Family::ipv4).ours;
+    CHECK(ours.contains({repair::Table::filter, "KUBE-FIREWALL"}));
+    CHECK_FALSE(ours.contains({repair::Table::mangle, "KUBE-IPTABLES-HINT"}));
+    CHECK(node.sink.all<daemon::Heard>().size() == 2);  // kubelet's, and the flush
+}
+
 TEST_CASE("keeper: a dry run writes nothing, paces itself alike, and says it again after each flush")
 {
     auto settings = settings_with(policies::Monitor::dead);

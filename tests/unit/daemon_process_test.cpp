@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/child_process.hpp"
 #include "daemon/instance_lock.hpp"
 #include "daemon/state_file.hpp"
 #include "policies/text_file.hpp"
@@ -10,7 +9,6 @@
 
 using namespace chainkeeper;
 using namespace chainkeeper::daemon;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -27,37 +25,6 @@ public:
 };
 
 }  // namespace
-
-TEST_CASE("child process: output, errors and the exit code come back")
-{
-    const auto answer = run_command({"sh", "-c", "echo out; echo err >&2; exit 3"}, 10s);
-    REQUIRE(answer);
-    CHECK(answer->exit_code == 3);
-    CHECK(answer->output == "out\nerr\n");
-}
-
-TEST_CASE("child process: a command that does not exist is 127, one that is killed 128 and the signal")
-{
-    CHECK(run_command({"no-such-command-here"}, 10s)->exit_code == 127);
-    CHECK(run_command({"sh", "-c", "kill -TERM $$"}, 10s)->exit_code == 128 + 15);
-}
-
-TEST_CASE("child process: a command that hangs is ended at the deadline")
-{
-    const auto before = SystemClock{}.now();
-    const auto answer = run_command({"sleep", "60"}, 50ms);
-    CHECK(SystemClock{}.now() - before < 30s);
-    REQUIRE_FALSE(answer);
-    CHECK(answer.error().what == "sleep 60 did not end in time");
-}
-
-TEST_CASE("child process: endless output is cut, and its writer still comes to an end")
-{
-    const auto answer = run_command({"sh", "-c", "head -c 1000000 /dev/zero"}, 10s);
-    REQUIRE(answer);
-    CHECK(answer->exit_code == 0);
-    CHECK(answer->output.size() == 65536);
-}
 
 TEST_CASE("state file: is replaced whole, and says why it cannot be")
 {

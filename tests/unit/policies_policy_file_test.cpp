@@ -129,6 +129,7 @@ TEST_CASE("the text of every key is read as the same value")
     policy.repair = {.mode = Mode::dry_run,
                      .strategy = Strategy::nudge,
                      .on_damage = OnDamage::rewrite,
+                     .transport = Transport::iptables_restore,
                      .settle = 1ms,
                      .settle_deadline = 2s,
                      .disruptors = {}};
@@ -155,12 +156,12 @@ TEST_CASE("the keys can be asked for")
     CHECK(policy_keys_of("guard") == std::vector<std::string_view>{"families", "backend"});
     CHECK(policy_keys_of("kubelet") ==
           std::vector<std::string_view>{"units", "require_active", "version", "monitor_interval", "init_grace"});
-    CHECK(policy_keys_of("repair") ==
-          std::vector<std::string_view>{"mode", "strategy", "on_damage", "settle", "settle_deadline", "disruptors"});
+    CHECK(policy_keys_of("repair") == std::vector<std::string_view>{"mode", "strategy", "on_damage", "transport",
+                                                                    "settle", "settle_deadline", "disruptors"});
     CHECK(policy_keys_of("limits") == std::vector<std::string_view>{"repairs", "per", "backoff", "backoff_max"});
     CHECK(policy_keys_of("report") == std::vector<std::string_view>{"history_size"});
     CHECK(policy_keys_of("change_window").empty());
-    CHECK(policy_keys().size() == 18);
+    CHECK(policy_keys().size() == 19);
 }
 
 TEST_CASE("the words of the policy are the names of its values")
@@ -174,6 +175,9 @@ TEST_CASE("the words of the policy are the names of its values")
               on_damage);
     for (const auto strategy : all_strategies)
         CHECK(accepted(fmt::format("[repair]\nstrategy = \"{}\"", to_string(strategy))).repair.strategy == strategy);
+    for (const auto transport : all_transports)
+        CHECK(accepted(fmt::format("[repair]\ntransport = \"{}\"", to_string(transport))).repair.transport ==
+              transport);
 }
 
 TEST_CASE("an unknown key, section or word is refused with the nearest known one")
@@ -181,8 +185,9 @@ TEST_CASE("an unknown key, section or word is refused with the nearest known one
     check_refused({
         {"[repair]\nsetle = \"1s\"", "2:1: unknown key 'setle' in [repair]; did you mean 'settle'?"},
         {"[repair]\n  Mode = \"off\"", "2:3: unknown key 'Mode' in [repair]; did you mean 'mode'?"},
-        {"[repair]\ntransport = \"iptables-restore\"", "2:1: unknown key 'transport' in [repair]; known: mode, "
-                                                       "strategy, on_damage, settle, settle_deadline, disruptors"},
+        {"[repair]\ncolour = \"green\"", "2:1: unknown key 'colour' in [repair]; known: mode, strategy, on_damage, "
+                                         "transport, settle, settle_deadline, disruptors"},
+        {"[repair]\ntransport = \"iptables\"", "2:13: unknown word 'iptables'; known: direct, iptables-restore"},
         {"[repair]\nstrategy = \"nudged\"", "2:12: unknown word 'nudged'; did you mean 'nudge'?"},
         {"[guard]\nfamily = [\"ipv4\"]", "2:1: unknown key 'family' in [guard]; did you mean 'families'?"},
         {"[guard]\nsettle = \"1s\"", "2:1: 'settle' belongs in [repair], not in [guard]"},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/private_bus.hpp"
 
-#include "daemon/child_process.hpp"
+#include "repair/process/child_process.hpp"
 
 #include <csignal>
 #include <fmt/format.h>
@@ -58,7 +58,7 @@ PrivateBus::~PrivateBus()
 void PrivateBus::start()
 {
     const auto configuration_option = fmt::format("--config-file={}", (directory_.path() / "bus.conf").string());
-    const auto started = daemon::start_command({"dbus-daemon", configuration_option, "--nofork", "--nopidfile"}, {});
+    const auto started = repair::start_command({"dbus-daemon", configuration_option, "--nofork", "--nopidfile"}, {});
     if (!started)
         throw std::runtime_error{started.error().what};
     daemon_ = *started;

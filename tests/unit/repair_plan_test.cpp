@@ -190,6 +190,26 @@ TEST_CASE("a plan names nothing outside the guarded set")
     }
 }
 
+TEST_CASE("the parts of a plan are its steps, each in its table and in their order")
+{
+    const auto desired = guarded_in_1_24(Family::ipv4);
+    const auto plan = make_plan(desired, diagnose(desired, nothing_there(Family::ipv4)), {.canaries = true});
+    std::size_t steps = 0;
+    for (const auto table : all_tables) {
+        const auto part = part_of(plan, table);
+        CHECK(part.family == plan.family);
+        CHECK(part.generation == plan.generation);
+        auto next = plan.steps.begin();
+        for (const auto& step : part.steps) {
+            CHECK(table_of(step) == table);
+            next = std::find(next, plan.steps.end(), step);
+            REQUIRE(next != plan.steps.end());
+        }
+        steps += part.steps.size();
+    }
+    CHECK(steps == plan.steps.size());
+}
+
 TEST_CASE("a plan is fulfilled when nothing of what it was to mend is found again")
 {
     const auto desired = guarded_in_1_24(Family::ipv4);
