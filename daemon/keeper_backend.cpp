@@ -23,10 +23,12 @@ repair::DesiredState traces(repair::Family family)
 
 }  // namespace
 
-// While it is not known nothing is written, and the place to look at is the likelier one.
+// While it is not known nothing is written, and the place to look at is where kubelet's chains were last.
 KnownBackend Keeper::backend_in_use() const
 {
-    const auto likely = settings_.backend.backend().value_or(KnownBackend::nft);
+    const auto& known = settings_.backend;
+    const auto last = known.remembered ? known.remembered : known.iptables_says;
+    const auto likely = known.backend().value_or(last.value_or(KnownBackend::nft));
     return parts_.backends.of(likely) != nullptr ? likely : other_than(likely);
 }
 

@@ -22,6 +22,9 @@ struct PolicyText {
     std::string settle = "50ms";
     std::string monitor_interval = "60s";
     std::string init_grace = "30s";
+    std::string legacy_poll = "30s";
+    std::string lock_deadline = "5s";
+    std::string backend{};  // the node's
     // More than any test repairs: standing off has tests of its own.
     std::string limits = R"(repairs = 1000
 per = "1s")";
@@ -33,7 +36,7 @@ struct DaemonOptions {
     std::map<std::string, std::string> environment{};  // besides its directories
 };
 
-// Writes the node's policy file, which says that kubelet uses nf_tables. Returns where it is.
+// Writes the node's policy file, which says which iptables kubelet uses. Returns where it is.
 std::filesystem::path write_policy(const Node& node, const PolicyText& policy);
 
 // How chainkeeperd is started on the node, with the policy file that is there.

@@ -65,11 +65,12 @@ TEST_CASE("a dry run reports the repair and the plan in full, and writes nothing
 
 TEST_CASE("a dry run leaves the canaries out of the plan while the Monitor may be alive")
 {
-    const Node node;
+    const Node node{27, each_backend()};
     make_once(node);
     Daemon daemon{node, {.arguments = {"--dry-run"}}};
     flush_everything();
     const auto flushed = generation();
+    const auto ruleset = whole_ruleset();
     for (const auto family : all_families) {
         daemon.await_log(decided(family, "would_repair: assist ("));
         daemon.await_log(decided(family, "dry run: nothing was written"));
@@ -78,27 +79,31 @@ TEST_CASE("a dry run leaves the canaries out of the plan while the Monitor may b
     }
     stop(daemon);
     CHECK(generation() == flushed);
+    CHECK(whole_ruleset() == ruleset);
 }
 
 TEST_CASE("in mode off a loss is only reported")
 {
-    const Node node;
+    const Node node{27, each_backend()};
     make_once(node);
     Daemon daemon{node, {.policy = {.mode = "off"}, .arguments = {"--assume-monitor=dead"}}};
     flush_everything();
     const auto flushed = generation();
+    const auto ruleset = whole_ruleset();
     for (const auto family : all_families) {
         daemon.await_log(decided(family, "report: held ("));
         daemon.await_log(decided(family, "chain KUBE-IPTABLES-HINT is missing from table mangle"));
     }
     stop(daemon);
     CHECK(generation() == flushed);
+    CHECK(whole_ruleset() == ruleset);
 }
 
 TEST_CASE("a guarded chain that drops everything is reported, and left as it is")
 {
-    const auto family = each_family();
-    const Node node{24};
+    const auto place = each_place();
+    const auto family = place.family;
+    const Node node{24, place.iptables};
     make_once(node);
     Daemon daemon{node};
     run_all(family, {{"-A", "KUBE-FIREWALL", "-j", "DROP"}});
@@ -111,10 +116,11 @@ TEST_CASE("a guarded chain that drops everything is reported, and left as it is"
 
 TEST_CASE("where the policy says so the rule that drops everything goes, and no other")
 {
-    const auto family = each_family();
+    const auto place = each_place();
+    const auto family = place.family;
     // Behind kubelet's rules, and before them.
     for (const auto* const how : {"-A", "-I"}) {
-        Node node{24};
+        Node node{24, place.iptables};
         make_once(node);
         const auto before = kubelet_lines(family);
         const Daemon daemon{node, {.policy = {.on_damage = "rewrite"}}};
@@ -129,8 +135,9 @@ TEST_CASE("where the policy says so the rule that drops everything goes, and no 
 
 TEST_CASE("nobody else's rule is ever deleted")
 {
-    const auto family = each_family();
-    const Node node{24};
+    const auto place = each_place();
+    const auto family = place.family;
+    const Node node{24, place.iptables};
     make_once(node);
     const Daemon daemon{node, {.policy = {.on_damage = "rewrite"}}};
     run_all(family, {{"-N", "FOREIGN"},

@@ -3,6 +3,8 @@
 
 #include "policies/profile.hpp"
 #include "repair/diagnose.hpp"
+#include "repair/legacy/backend.hpp"
+#include "repair/nft/backend.hpp"
 #include "tests/netns/await.hpp"
 #include "tests/netns/process.hpp"
 #include "tests/support/command.hpp"
@@ -44,12 +46,19 @@ std::vector<repair::DesiredState> guarded_by(unsigned kubelet_minor)
     return {profile->ipv4, profile->ipv6};
 }
 
-std::unique_ptr<repair::nft::NftBackend> opened()
+template <typename Implementation>
+std::unique_ptr<repair::Backend> opened_as()
 {
-    auto backend = repair::nft::NftBackend::open();
+    auto backend = Implementation::open();
     if (!backend)
         throw std::runtime_error{backend.error().what};
     return *std::move(backend);
+}
+
+std::unique_ptr<repair::Backend> opened(IptablesBackend backend)
+{
+    return backend == IptablesBackend::nft ? opened_as<repair::nft::NftBackend>()
+                                           : opened_as<repair::legacy::LegacyBackend>();
 }
 
 void show_logs(const std::filesystem::path& folder)
@@ -62,8 +71,9 @@ void show_logs(const std::filesystem::path& folder)
 
 }  // namespace
 
-Node::Node(unsigned kubelet_minor)
-    : kubelet_minor_{kubelet_minor}, folder_{make_folder()}, guarded_{guarded_by(kubelet_minor)}, backend_{opened()}
+Node::Node(unsigned kubelet_minor, IptablesBackend backend)
+    : iptables_{backend}, programs_{backend}, kubelet_minor_{kubelet_minor}, folder_{make_folder()},
+      guarded_{guarded_by(kubelet_minor)}, backend_{opened(backend)}
 {
 }
 
@@ -113,6 +123,36 @@ Family each_family()
     return family;
 }
 
+Place each_place()
+{
+    Place place{.iptables = IptablesBackend::nft, .family = Family::ipv4};
+    SUBCASE("nft, ipv4") {}
+    SUBCASE("nft, ipv6")
+    {
+        place.family = Family::ipv6;
+    }
+    SUBCASE("legacy, ipv4")
+    {
+        place.iptables = IptablesBackend::legacy;
+    }
+    SUBCASE("legacy, ipv6")
+    {
+        place = {.iptables = IptablesBackend::legacy, .family = Family::ipv6};
+    }
+    return place;
+}
+
+IptablesBackend each_backend()
+{
+    auto backend = IptablesBackend::nft;
+    SUBCASE("nft") {}
+    SUBCASE("legacy")
+    {
+        backend = IptablesBackend::legacy;
+    }
+    return backend;
+}
+
 std::string kubelet_lines(Family family)
 {
     std::string lines;
@@ -145,12 +185,22 @@ void flush_filter(Family family)
 
 void flush(Family family)
 {
+    if (iptables_in_use() == IptablesBackend::legacy)
+        return restore(family, "*nat\n-F\n-X\nCOMMIT\n*mangle\n-F\n-X\nCOMMIT\n*filter\n-F\n-X\nCOMMIT\n");
     nft_script(family == Family::ipv4 ? "flush ruleset ip" : "flush ruleset ip6");
 }
 
 void flush_everything()
 {
-    nft_script("flush ruleset");
+    if (iptables_in_use() == IptablesBackend::nft)
+        return nft_script("flush ruleset");
+    for (const auto family : repair::all_families)
+        flush(family);
+}
+
+std::string whole_ruleset()
+{
+    return nft_ruleset() + saved(Family::ipv4) + saved(Family::ipv6);
 }
 
 }  // namespace chainkeeper::tests

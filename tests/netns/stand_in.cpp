@@ -2,6 +2,7 @@
 #include "tests/netns/stand_in.hpp"
 
 #include "tests/netns/await.hpp"
+#include "tests/support/ruleset.hpp"
 
 #include <fmt/format.h>
 #include <stdexcept>
@@ -15,11 +16,12 @@ const std::string log_file = "kubelet.log";
 
 Process::Start start_of(const Node& node, const std::vector<std::string>& options)
 {
-    Process::Start start{.arguments = {KUBELET_STAND_IN, "--version", fmt::format("1.{}", node.kubelet_minor()),
-                                       "--log", (node.folder() / log_file).string()},
-                         .environment = {{"IPTABLES", "iptables-nft"}, {"IP6TABLES", "ip6tables-nft"}},
-                         .output = node.folder() / ready_file,
-                         .errors = node.folder() / log_file};
+    Process::Start start{
+        .arguments = {KUBELET_STAND_IN, "--version", fmt::format("1.{}", node.kubelet_minor()), "--log",
+                      (node.folder() / log_file).string()},
+        .environment = {{"IPTABLES", iptables(repair::Family::ipv4)}, {"IP6TABLES", iptables(repair::Family::ipv6)}},
+        .output = node.folder() / ready_file,
+        .errors = node.folder() / log_file};
     start.arguments.insert(start.arguments.end(), options.begin(), options.end());
     return start;
 }

@@ -91,7 +91,7 @@ TEST_CASE("incident: a look that repaired after a flush is one, with everything 
                                        {"command_line", "iptables -F"},
                                        {"ancestors", {"iptables.stop (13410)", "systemd (1)"}},
                                        {"confidence", "process"}}));
-    CHECK(incident["lost"] == json({{"tables", 0}, {"chains", 5}, {"rules", 3}}));
+    CHECK(incident["lost"] == json({{"tables", 0}, {"chains", 5}, {"rules", 3}, {"entries", 0}}));
     CHECK(incident["transactions"] == 3);
     CHECK(incident["gaps"] == json::array());
     CHECK(incident["families"] ==
@@ -192,7 +192,7 @@ TEST_CASE("incident: a later look is an incident of its own")
     const auto incident = gathering.end_of_look();
     CHECK(incident["at"] == "2026-11-21T08:01:15.000000Z");
     CHECK(incident["culprit"].is_null());
-    CHECK(incident["lost"] == json({{"tables", 0}, {"chains", 0}, {"rules", 0}}));
+    CHECK(incident["lost"] == json({{"tables", 0}, {"chains", 0}, {"rules", 0}, {"entries", 0}}));
     CHECK(incident["families"][0]["decision"] == "repair: monitor_silent");
     CHECK(incident["families"][0]["generation"] == 18);
 }

@@ -95,6 +95,7 @@ TEST_CASE("the whole text of a section and of a window")
     CHECK(shown.starts_with(R"([guard]
 families = ["ipv4", "ipv6"]  # default
 backend = "nft"              # p.toml:2
+legacy_poll = "30s"          # default
 
 [kubelet]
 units = ["a\\x2db"]      # p.toml:4

@@ -118,6 +118,7 @@ std::vector<Report> sparse_reports()
         commit_that(Outcome::Kind::recorded),
         commit_that(Outcome::Kind::failed),
         commit_that(Outcome::Kind::denied),
+        commit_that(Outcome::Kind::lock_timeout),
         Verified{.at = start, .fulfilled = true, .after = {.family = repair::Family::ipv4}},
         Verified{.at = start, .fulfilled = false, .after = sample_diagnosis()},
         KubeletNews{.at = start, .family = std::nullopt, .what = "kubelet has started"},

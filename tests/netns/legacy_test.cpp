@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/netns/await.hpp"
+#include "tests/netns/daemon_process.hpp"
+#include "tests/netns/node.hpp"
+#include "tests/netns/stand_in.hpp"
+#include "tests/support/command.hpp"
+#include "tests/support/environment.hpp"
+#include "tests/support/ruleset.hpp"
+
+#include <chrono>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <string>
+
+// What only a node with iptables-legacy has.
+namespace chainkeeper::tests {
+
+using repair::all_families;
+using repair::Family;
+
+namespace {
+
+constexpr const char* mended = "all that was to be repaired is there";
+
+// azure-npm's search for kubelet's backend: the first that answers, and how many would.
+struct Detection {
+    std::string first;
+    unsigned backends = 0;
+};
+
+bool has_chain_of_mangle(const std::string& program, const std::string& chain)
+{
+    return run({program, "-w", "60", "-L", chain, "-t", "mangle", "-n"}).status == 0;
+}
+
+Detection detect()
+{
+    Detection detection;
+    for (const std::string program : {"iptables-nft", "iptables-legacy"}) {
+        if (!has_chain_of_mangle(program, "KUBE-IPTABLES-HINT") && !has_chain_of_mangle(program, "KUBE-KUBELET-CANARY"))
+            continue;
+        ++detection.backends;
+        if (detection.first.empty())
+            detection.first = program;
+    }
+    return detection;
+}
+
+// Holds the xtables lock for so long.
+Process lock_for(const Node& node, const std::string& seconds)
+{
+    return Process{{.arguments = {"flock", "/run/xtables.lock", "sleep", seconds},
+                    .environment = {},
+                    .output = node.folder() / "flock.out",
+                    .errors = node.folder() / "flock.log"}};
+}
+
+}  // namespace
+
+TEST_CASE("legacy: a daemon that finds out by itself repairs where kubelet's chains were, and azure-npm finds them")
+{
+    const auto backend = each_backend();
+    Node node{27, backend};
+    make_once(node);
+    const Daemon daemon{node, {.policy = {.backend = "auto"}, .arguments = {"--assume-monitor=dead"}}};
+    for (int round = 1; round <= 3; ++round) {
+        flush_everything();
+        node.await_healthy();
+        for (const auto family : all_families)
+            daemon.await_log(decided(family, mended), static_cast<std::size_t>(round));
+        const auto found = detect();
+        CHECK(found.first == (backend == IptablesBackend::nft ? "iptables-nft" : "iptables-legacy"));
+        CHECK(found.backends == 1);
+    }
+}
+
+TEST_CASE("legacy: on a node of nf_tables no legacy table is ever made")
+{
+    Node node{24};
+    make_once(node);
+    {
+        const Daemon daemon{node, {.policy = {.backend = "auto"}, .arguments = {"--assume-monitor=dead"}}};
+        flush_everything();
+        node.await_healthy();
+        chainkeeper(node, {"check"});
+        chainkeeper(node, {"plan", "--policy", (node.folder() / "policy.toml").string()});
+    }
+    CHECK(must_run({"cat", "/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names"}).empty());
+}
+
+TEST_CASE("legacy: a lock that is held beyond its deadline is reported with its holder, and the repair comes after it")
+{
+    Node node{27, IptablesBackend::legacy};
+    make_once(node);
+    const Daemon daemon{node, {.policy = {.lock_deadline = "300ms"}, .arguments = {"--assume-monitor=dead"}}};
+    {
+        flush(Family::ipv4);
+        auto holder = lock_for(node, "2");
+        // flock(1) forks: the lock is its child's as well, and named is whoever took it.
+        daemon.await_log("ipv4: lock_timeout: /run/xtables.lock is locked by flock (pid ");
+        CHECK(node.examine(Family::ipv4).anything_missing());
+        CHECK(holder.await_end() == 0);
+    }
+    node.await_healthy(Family::ipv4);
+    daemon.await_log(decided(Family::ipv4, mended));
+    CHECK(daemon.count("lock_timeout") == 1);
+}
+
+TEST_CASE("legacy: the lock's file may come, be replaced, and be covered by another /run")
+{
+    Node node{27, IptablesBackend::legacy};
+    make_once(node);
+    std::filesystem::remove("/run/xtables.lock");
+    const Daemon daemon{node, {.policy = {.legacy_poll = "1h"}, .arguments = {"--assume-monitor=dead"}}};
+    flush(Family::ipv4);
+    node.await_healthy(Family::ipv4);
+    must_run({"sh", "-c", "touch /run/new && mv /run/new /run/xtables.lock"});
+    flush(Family::ipv4);
+    node.await_healthy(Family::ipv4);
+    daemon.await_log(decided(Family::ipv4, mended), 2);
+}
+
+TEST_CASE("legacy: who writes without the lock is found out by asking")
+{
+    Node node{27, IptablesBackend::legacy};
+    make_once(node);
+    const Daemon daemon{node, {.policy = {.legacy_poll = "200ms"}, .arguments = {"--assume-monitor=dead"}}};
+    const Variable elsewhere{"XTABLES_LOCKFILE", (node.folder() / "another.lock").string()};
+    flush(Family::ipv4);
+    node.await_healthy(Family::ipv4);
+    daemon.await_log(decided(Family::ipv4, mended));
+}
+
+TEST_CASE("legacy: a kubelet that changes its iptables is followed, and what it left is reported")
+{
+    Node node{27, IptablesBackend::nft};
+    // An iptables that somebody chooses, as update-alternatives does.
+    const auto programs = node.folder() / "programs";
+    std::filesystem::create_directories(programs);
+    const auto choose = [&](const std::string& backend) {
+        std::filesystem::create_symlink("/usr/sbin/xtables-" + backend + "-multi", programs / "new");
+        std::filesystem::rename(programs / "new", programs / "iptables");
+    };
+    choose("nft");
+    const Variable path{"PATH", programs.string() + ":/usr/sbin:/usr/bin:/sbin:/bin"};
+    make_once(node);
+    const Daemon daemon{node, {.policy = {.backend = "auto"}, .arguments = {"--assume-monitor=dead"}}};
+    choose("legacy");
+    daemon.await_log("iptables is another one by now: guarded chains are in nf_tables; nft was in use before; iptables "
+                     "-V says legacy");
+    flush_filter(Family::ipv4);
+    daemon.await_log("ipv4: refuse: backend_ambiguous (");
+    CHECK(node.examine(Family::ipv4).anything_missing());
+    // kubelet's next init.
+    const WithIptables now{IptablesBackend::legacy};
+    make_once(node);
+    daemon.await_log("ipv4: chain KUBE-IPTABLES-HINT is in table mangle of nf_tables too, which kubelet does not use");
+    CHECK(has_chain_of_mangle("iptables-nft", "KUBE-IPTABLES-HINT"));
+    // Its own is mended, and the leftovers are left alone.
+    run_all(Family::ipv4, {{"-D", "INPUT", "-j", "KUBE-FIREWALL"}});
+    daemon.await_log(decided(Family::ipv4, mended));
+    run_all(Family::ipv4, {{"-C", "INPUT", "-j", "KUBE-FIREWALL"}});
+}
+
+}  // namespace chainkeeper::tests
