@@ -31,7 +31,7 @@ constexpr std::size_t buffer_size = std::size_t{16} * 1024;
 
 }  // namespace
 
-repair::Result<std::unique_ptr<LegacyListener>> LegacyListener::open(const repair::legacy::LegacyBackend& backend,
+repair::Result<std::unique_ptr<LegacyListener>> LegacyListener::open(repair::legacy::LegacyBackend& backend,
                                                                      const Clock& clock,
                                                                      std::filesystem::path lock_file,
                                                                      std::filesystem::path proc)
@@ -110,25 +110,19 @@ repair::Result<std::optional<LegacyWrite>> LegacyListener::poll()
     });
 }
 
-// What is lost is counted from the last look, and told from the last write on.
 repair::Result<LegacyWrite> LegacyListener::compare()
 {
     LegacyWrite write{.at = deps_.clock.now(), .changed = {}, .losses = {}, .culprit = {}};
-    std::map<LegacyWrite::Where, unsigned> lost;
     for (const auto family : repair::all_families) {
-        const auto changes = deps_.backend.changes_since_look(family);
+        const auto changes = deps_.backend.take_changes(family);
         if (!changes)
             return tl::unexpected(changes.error());
         for (const auto& change : *changes) {
-            const LegacyWrite::Where where{.family = family, .table = change.table};
-            write.changed.insert(where);
-            lost[where] = change.entries_lost;
-            const auto before = lost_[where];
-            write.losses.entries += change.entries_lost > before ? change.entries_lost - before : 0;
-            write.losses.tables += change.gone && before != change.entries_lost ? 1 : 0;
+            write.changed.insert({.family = family, .table = change.table});
+            write.losses.entries += change.entries_lost;
+            write.losses.tables += change.gone ? 1 : 0;
         }
     }
-    lost_ = std::move(lost);
     // With nothing lost it is the name of whoever wrote what is known to be lost already.
     write.culprit = write.losses.any() ? std::exchange(user_, {}) : user_;
     return write;

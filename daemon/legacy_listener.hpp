@@ -7,7 +7,6 @@
 #include "repair/legacy/backend.hpp"
 
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 
@@ -19,7 +18,7 @@ namespace chainkeeper::daemon {
 class LegacyListener {
 public:
     // Of the network namespace of the backend, which has to outlive it. `proc` is "/proc" but in tests.
-    static repair::Result<std::unique_ptr<LegacyListener>> open(const repair::legacy::LegacyBackend& backend,
+    static repair::Result<std::unique_ptr<LegacyListener>> open(repair::legacy::LegacyBackend& backend,
                                                                 const Clock& clock, std::filesystem::path lock_file,
                                                                 std::filesystem::path proc = "/proc");
 
@@ -28,12 +27,12 @@ public:
     void hear_writer(Culprit writer);
     // Without waiting: what was heard since the last time, as one. Nothing where it was nothing.
     repair::Result<std::optional<LegacyWrite>> read();
-    // Asks the kernel for the sizes of the tables. Nothing where they are as they were looked at.
+    // Asks the kernel for the sizes of the tables. Nothing where they are as they were seen last.
     repair::Result<std::optional<LegacyWrite>> poll();
 
 private:
     struct Deps {
-        const repair::legacy::LegacyBackend& backend;
+        repair::legacy::LegacyBackend& backend;
         const Clock& clock;
         std::filesystem::path lock_file;
         std::filesystem::path proc;
@@ -50,8 +49,7 @@ private:
     int folder_watch_ = -1;
     int file_watch_ = -1;
     bool writer_told_ = false;
-    Culprit user_;                                 // who was seen with the lock since the last write
-    std::map<LegacyWrite::Where, unsigned> lost_;  // at the last write, since the last look
+    Culprit user_;  // who was seen with the lock since the last write
 };
 
 }  // namespace chainkeeper::daemon

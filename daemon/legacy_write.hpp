@@ -20,7 +20,7 @@ struct LegacyWrite {
         auto operator<=>(const Where&) const = default;
     };
     Instant at;
-    // The tables that do not have the size any more that they had when they were looked at. Where there is none it was
+    // The tables that do not have the size any more that they had when they were seen last. Where there is none it was
     // most likely somebody who only read, for readers take the lock too.
     std::set<Where> changed;
     Losses losses;    // since the write before it

@@ -26,7 +26,8 @@ int run_plan(const CommandOptions& options);
 int run_repair(const CommandOptions& options, bool dry_run);
 int run_policy_check(const std::filesystem::path& file, bool json);
 int run_policy_show(const CommandOptions& options);
-int run_rehearse(const CommandOptions& options);
+// `backend`: "nft", "legacy", "both"; empty: that of this machine's iptables.
+int run_rehearse(const CommandOptions& options, const std::string& backend);
 
 // Those that are about the daemon. Without one, status looks by itself, history reads its file, and the rest says how
 // to start it.

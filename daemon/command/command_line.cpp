@@ -31,7 +31,10 @@ void add_commands(CLI::App& app, Invocation& invocation)
     auto& rehearse =
         add_command(app, invocation, "rehearse",
                     "Replay restarts of iptables in a network namespace of its own; the host is not touched",
-                    [&] { return run_rehearse(options); });
+                    [&] { return run_rehearse(options, invocation.rehearsed_backend); });
+    rehearse.add_option("--backend", invocation.rehearsed_backend, "Of which iptables: nft, legacy or both")
+        ->check(CLI::IsMember({"nft", "legacy", "both"}))
+        ->type_name("BACKEND");
     auto& policy = *app.add_subcommand("policy", "Look into policy files")->require_subcommand(1);
     auto& show = add_command(policy, invocation, "show", "Print the policy in force, and where each value was written",
                              [&] { return run_policy_show(options); });

@@ -13,6 +13,7 @@ namespace chainkeeper::daemon {
 struct Invocation {
     CommandOptions options;
     bool dry_run = false;
+    std::string rehearsed_backend;
     HoldOptions hold;
     HistoryOptions history;
     std::string recheck_reason;

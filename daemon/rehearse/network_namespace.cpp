@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -42,6 +43,16 @@ repair::Result<void> become_root_somewhere()
     return write_proc("/proc/self/setgroups", "deny")
         .and_then([&] { return write_proc("/proc/self/uid_map", fmt::format("0 {} 1", user)); })
         .and_then([&] { return write_proc("/proc/self/gid_map", fmt::format("0 {} 1", group)); });
+}
+
+repair::Result<void> cover_run()
+{
+    if (unshare(CLONE_NEWNS) != 0)
+        return tl::unexpected(refused("making a mount namespace", errno));
+    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, nullptr) != 0)
+        return tl::unexpected(refused("covering /run", errno));
+    return {};
 }
 
 repair::Result<void> enter_new_network_namespace()

@@ -36,10 +36,12 @@ repair::Error failure(std::string what)
     return {repair::ErrorCode::failed, std::move(what)};
 }
 
-repair::Result<void> make_chains_as_kubelet(const std::vector<repair::DesiredState>& sets)
+repair::Result<void> make_chains_as_kubelet(const std::vector<repair::DesiredState>& sets,
+                                            const RehearsedIptables& iptables)
 {
     for (const auto& desired : sets)
-        for (const auto& command : kubelet_commands(desired)) {
+        for (const auto& plain : kubelet_commands(desired)) {
+            const auto command = iptables.named(plain);
             const auto answer = repair::run_command(command, command_deadline);
             if (!answer)
                 return tl::unexpected(answer.error());
@@ -53,7 +55,10 @@ repair::Result<void> make_chains_as_kubelet(const std::vector<repair::DesiredSta
 // One scenario at play. Everything happens on its loop: the commands one after the other, and the daemon between them.
 class Play {
 public:
-    Play(EventLoop& loop, const Scenario& scenario) : loop_{loop}, scenario_{scenario} {}
+    Play(EventLoop& loop, const Scenario& scenario, const RehearsedIptables& iptables)
+        : loop_{loop}, scenario_{scenario}, iptables_{iptables}
+    {
+    }
 
     repair::Result<Rehearsed> play(Keeper::Settings settings)
     {
@@ -95,13 +100,14 @@ private:
             return stop_when_at_rest();
         }
         const auto& next = scenario_.commands[next_command_++];
-        const auto child = repair::readable_text(next.input)
-                               .and_then([&](const FileDescriptor& text) {
-                                   return repair::start_command(next.command, {.input = text.number()});
-                               })
-                               .and_then([&](pid_t started) {
-                                   return loop_.add_child(started, [this](int status) { after_command(status); });
-                               });
+        const auto child =
+            repair::readable_text(next.input)
+                .and_then([&](const FileDescriptor& text) {
+                    return repair::start_command(iptables_.named(next.command), {.input = text.number()});
+                })
+                .and_then([&](pid_t started) {
+                    return loop_.add_child(started, [this](int status) { after_command(status); });
+                });
         if (!child)
             give_up(child.error().what);
     }
@@ -129,6 +135,7 @@ private:
 
     EventLoop& loop_;
     const Scenario& scenario_;
+    RehearsedIptables iptables_;
     SystemClock clock_;
     MemorySink sink_;
     std::unique_ptr<Service> service_;
@@ -180,10 +187,12 @@ void judge_reports(Rehearsed& rehearsed)
     }
 }
 
-void ask_iptables_for_all(Rehearsed& rehearsed, const std::vector<repair::DesiredState>& sets)
+void ask_iptables_for_all(Rehearsed& rehearsed, const std::vector<repair::DesiredState>& sets,
+                          const RehearsedIptables& iptables)
 {
     for (const auto& desired : sets)
-        for (const auto& command : check_commands(desired)) {
+        for (const auto& plain : check_commands(desired)) {
+            const auto command = iptables.named(plain);
             const auto answer = repair::run_command(command, command_deadline);
             const int code = answer ? answer->exit_code : -1;
             rehearsed.verdicts.push_back({.command = command, .exit_code = code});
@@ -194,19 +203,20 @@ void ask_iptables_for_all(Rehearsed& rehearsed, const std::vector<repair::Desire
 
 }  // namespace
 
-repair::Result<Rehearsed> rehearse(const Scenario& scenario, const Keeper::Settings& settings)
+repair::Result<Rehearsed> rehearse(const Scenario& scenario, const RehearsedIptables& iptables,
+                                   const Keeper::Settings& settings)
 {
     if (auto moved = enter_new_network_namespace(); !moved)
         return tl::unexpected(moved.error());
-    if (auto made = make_chains_as_kubelet(settings.desired); !made)
+    if (auto made = make_chains_as_kubelet(settings.desired, iptables); !made)
         return tl::unexpected(made.error());
     auto loop = EventLoop::create();
     if (!loop)
         return tl::unexpected(loop.error());
-    return Play{*loop, scenario}.play(settings).map([&](Rehearsed rehearsed) {
+    return Play{*loop, scenario, iptables}.play(settings).map([&](Rehearsed rehearsed) {
         judge_decisions(rehearsed, settings.desired);
         judge_reports(rehearsed);
-        ask_iptables_for_all(rehearsed, settings.desired);
+        ask_iptables_for_all(rehearsed, settings.desired, iptables);
         return rehearsed;
     });
 }

@@ -17,6 +17,17 @@ struct CheckVerdict {
     int exit_code;
 };
 
+// Whose iptables, and by which names.
+struct RehearsedIptables {
+    repair::IptablesVariant variant = repair::IptablesVariant::nft;
+    bool has_own_names = false;  // "iptables-legacy"; else it is the plain one
+
+    [[nodiscard]] CommandLine named(const CommandLine& command) const
+    {
+        return has_own_names ? of_variant(command, variant) : command;
+    }
+};
+
 struct Rehearsed {
     const Scenario* scenario;
     Instant started;              // when the first command was about to be started
@@ -30,6 +41,7 @@ struct Rehearsed {
 
 // Plays one scenario in a new network namespace, into which this process moves: kubelet's chains by real commands, the
 // daemon's own code, the scenario's commands, and then what is left. The error is about the machine, not the scenario.
-repair::Result<Rehearsed> rehearse(const Scenario& scenario, const Keeper::Settings& settings);
+repair::Result<Rehearsed> rehearse(const Scenario& scenario, const RehearsedIptables& iptables,
+                                   const Keeper::Settings& settings);
 
 }  // namespace chainkeeper::daemon

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 #include <iterator>
 
 namespace chainkeeper::daemon {
@@ -140,16 +141,27 @@ CommandLine with_rule(const repair::DesiredState& desired, repair::Table table, 
 
 }  // namespace
 
-const std::vector<Scenario>& scenarios()
+std::vector<Scenario> scenarios(repair::IptablesVariant variant)
 {
-    static const std::vector<Scenario> all{
+    std::vector<Scenario> all{
         {"iptables -F; iptables -X", flush_filter(), {Row::partial_flush}},
         {"Azure Linux 3: systemctl restart iptables", restart_azure_linux_3(), {Row::assist, Row::monitor_silent}},
         {"RHEL: systemctl restart iptables", restart_rhel(), {Row::assist, Row::monitor_silent}},
         {"Debian: systemctl restart netfilter-persistent", restart_debian(), {Row::partial_flush}},
-        {"nft flush ruleset", flush_everything(), {Row::assist, Row::monitor_silent}},
     };
+    if (variant == repair::IptablesVariant::nft)
+        all.push_back({"nft flush ruleset", flush_everything(), {Row::assist, Row::monitor_silent}});
     return all;
+}
+
+CommandLine of_variant(CommandLine command, repair::IptablesVariant variant)
+{
+    for (const std::string program : programs)
+        if (auto& name = command.front(); name.starts_with(program)) {
+            name.insert(program.size(), fmt::format("-{}", to_string(variant)));
+            break;
+        }
+    return command;
 }
 
 std::vector<CommandLine> kubelet_commands(const repair::DesiredState& desired)

@@ -264,13 +264,12 @@ Outcome LegacyBackend::commit(const Plan& plan)
     return write(plan, edit.changed(), *tables);
 }
 
-Result<std::vector<LegacyBackend::Change>> LegacyBackend::changes_since_look(Family family) const
+Result<std::vector<LegacyBackend::Change>> LegacyBackend::take_changes(Family family)
 {
-    const auto now = read_shapes(family);
+    auto now = read_shapes(family);
     if (!now)
         return tl::unexpected(now.error());
-    const auto looked = shapes_.find(family);
-    const auto& before = looked == shapes_.end() ? Shapes{} : looked->second;
+    const auto before = std::exchange(shapes_[family], *now);
     std::vector<Change> changes;
     for (const auto& [table, shape] : before)
         if (!now->contains(table))

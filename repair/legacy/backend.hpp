@@ -28,14 +28,14 @@ public:
     // What the tables of the last look say now; before there was one, of all tables.
     Result<std::uint32_t> generation(Family family) const;
 
-    // The tables that do not have the shape any more that they had at the last look at them, and how many entries each
-    // has lost; a table that is gone has lost all of them. Of those never looked at, any that exist.
+    // The tables that do not have the shape any more that they had when they were looked at or this was asked last,
+    // whichever was later, and how many entries each has lost since; a table that is gone has lost all of them.
     struct Change {
         Table table;
         unsigned entries_lost = 0;
         bool gone = false;
     };
-    Result<std::vector<Change>> changes_since_look(Family family) const;
+    Result<std::vector<Change>> take_changes(Family family);
 
 private:
     LegacyBackend(std::filesystem::path lock_file, std::uint32_t salt) : lock_{std::move(lock_file)}, salt_{salt} {}
@@ -46,7 +46,7 @@ private:
     // and gone.
     std::uint32_t salt_;
     std::map<Family, std::set<Table>> looked_at_;
-    std::map<Family, Shapes> shapes_;
+    std::map<Family, Shapes> shapes_;  // as they were seen last
 };
 
 }  // namespace chainkeeper::repair::legacy

@@ -92,7 +92,7 @@ std::vector<Table> tables_of(const std::vector<legacy::LegacyBackend::Change>& c
 
 std::vector<legacy::LegacyBackend::Change> changes(LegacyWorld& world)
 {
-    const auto found = world.backend().changes_since_look(Family::ipv4);
+    const auto found = world.backend().take_changes(Family::ipv4);
     REQUIRE(found);
     return *found;
 }
@@ -105,7 +105,7 @@ TEST_CASE("legacy: neither a look nor a question makes a table")
     for (const auto family : all_families) {
         CHECK(look(world.backend(), guarded_in_1_24(family)).tables.empty());
         CHECK(world.backend().generation(family));
-        CHECK(world.backend().changes_since_look(family)->empty());
+        CHECK(world.backend().take_changes(family)->empty());
         CHECK(legacy::read_shapes(family)->empty());
     }
     CHECK(table_names().empty());
@@ -181,12 +181,14 @@ TEST_CASE("legacy: the lock is the file that is there by now, not the one that w
     CHECK(outcome.detail.starts_with("opening " + file.string() + " failed: "));
 }
 
-TEST_CASE("legacy: what was changed since a look is told without another one")
+TEST_CASE("legacy: what was changed since a look, or since it was asked last, is told without another look")
 {
     LegacyWorld world;
     const auto desired = guarded_since_1_27(Family::ipv4);
     repair_all(world.backend(), desired);
     CHECK(tables_of(changes(world)) == std::vector{Table::mangle, Table::nat, Table::filter});
+    CHECK(changes(world).empty());
+    world.add_chain(Family::ipv4, Table::filter, "SOMEBODY-ELSES");
     look(world.backend(), desired);
     CHECK(changes(world).empty());
     world.flush_chain(Family::ipv4, Table::filter, "INPUT");
@@ -197,9 +199,12 @@ TEST_CASE("legacy: what was changed since a look is told without another one")
     CHECK_FALSE(lost.front().gone);
     // A chain has two entries.
     world.delete_chain(Family::ipv4, Table::mangle, "KUBE-IPTABLES-HINT");
-    CHECK(changes(world).front().entries_lost == 2);
-    look(world.backend(), desired);
-    CHECK(changes(world).empty());
+    const auto more = changes(world);
+    REQUIRE(more.size() == 1);
+    CHECK(more.front().entries_lost == 2);
+    // As it was when it was asked last but one: another change all the same.
+    world.add_chain(Family::ipv4, Table::mangle, "KUBE-IPTABLES-HINT");
+    CHECK(tables_of(changes(world)) == std::vector{Table::mangle});
 }
 
 TEST_CASE("legacy: what iptables-legacy writes for every profile is healthy, and what is written it knows")

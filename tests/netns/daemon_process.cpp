@@ -78,17 +78,17 @@ std::size_t count_in(const std::string& text, const std::string& part)
 
 std::filesystem::path write_policy(const Node& node, const PolicyText& policy)
 {
-    write_text(
-        policy_file(node),
-        fmt::format(
-            "[guard]\nfamilies = {}\nbackend = \"{}\"\nlegacy_poll = \"{}\"\n"
-            "[kubelet]\nversion = \"1.{}\"\nmonitor_interval = \"{}\"\n"
-            "init_grace = \"{}\"\n"
-            "[repair]\nmode = \"{}\"\non_damage = \"{}\"\ntransport = \"{}\"\nsettle = \"{}\"\nlock_deadline = \"{}\"\n"
-            "[limits]\n{}\n",
-            policy.families, policy.backend.empty() ? to_string(node.iptables()) : policy.backend, policy.legacy_poll,
-            node.kubelet_minor(), policy.monitor_interval, policy.init_grace, policy.mode, policy.on_damage,
-            policy.transport, policy.settle, policy.limits));
+    const auto backend = policy.backend.empty() ? std::string{to_string(node.iptables())} : policy.backend;
+    write_text(policy_file(node),
+               fmt::format("[guard]\nfamilies = {}\nbackend = \"{}\"\nlegacy_poll = \"{}\"\n"
+                           "[kubelet]\nversion = \"1.{}\"\nmonitor_interval = \"{}\"\n"
+                           "init_grace = \"{}\"\n"
+                           "[repair]\nmode = \"{}\"\non_damage = \"{}\"\ntransport = \"{}\"\nsettle = \"{}\"\n"
+                           "lock_deadline = \"{}\"\n"
+                           "[limits]\n{}\n",
+                           policy.families, backend, policy.legacy_poll, node.kubelet_minor(), policy.monitor_interval,
+                           policy.init_grace, policy.mode, policy.on_damage, policy.transport, policy.settle,
+                           policy.lock_deadline, policy.limits));
     return policy_file(node);
 }
 

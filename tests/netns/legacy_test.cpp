@@ -46,6 +46,25 @@ Detection detect()
     return detection;
 }
 
+// The `iptables` of a node, which somebody can choose, as update-alternatives does.
+class Alternatives {
+public:
+    Alternatives(const Node& node, const std::string& backend) : folder_{node.folder() / "programs"}
+    {
+        std::filesystem::create_directories(folder_);
+        choose(backend);
+    }
+    void choose(const std::string& backend) const
+    {
+        std::filesystem::create_symlink("/usr/sbin/xtables-" + backend + "-multi", folder_ / "new");
+        std::filesystem::rename(folder_ / "new", folder_ / "iptables");
+    }
+
+private:
+    std::filesystem::path folder_;
+    Variable path_{"PATH", folder_.string() + ":/usr/sbin:/usr/bin:/sbin:/bin"};
+};
+
 // Holds the xtables lock for so long.
 Process lock_for(const Node& node, const std::string& seconds)
 {
@@ -61,6 +80,7 @@ TEST_CASE("legacy: a daemon that finds out by itself repairs where kubelet's cha
 {
     const auto backend = each_backend();
     Node node{27, backend};
+    const Alternatives alternatives{node, std::string{to_string(backend)}};
     make_once(node);
     const Daemon daemon{node, {.policy = {.backend = "auto"}, .arguments = {"--assume-monitor=dead"}}};
     for (int round = 1; round <= 3; ++round) {
@@ -134,18 +154,10 @@ TEST_CASE("legacy: who writes without the lock is found out by asking")
 TEST_CASE("legacy: a kubelet that changes its iptables is followed, and what it left is reported")
 {
     Node node{27, IptablesBackend::nft};
-    // An iptables that somebody chooses, as update-alternatives does.
-    const auto programs = node.folder() / "programs";
-    std::filesystem::create_directories(programs);
-    const auto choose = [&](const std::string& backend) {
-        std::filesystem::create_symlink("/usr/sbin/xtables-" + backend + "-multi", programs / "new");
-        std::filesystem::rename(programs / "new", programs / "iptables");
-    };
-    choose("nft");
-    const Variable path{"PATH", programs.string() + ":/usr/sbin:/usr/bin:/sbin:/bin"};
+    const Alternatives alternatives{node, "nft"};
     make_once(node);
     const Daemon daemon{node, {.policy = {.backend = "auto"}, .arguments = {"--assume-monitor=dead"}}};
-    choose("legacy");
+    alternatives.choose("legacy");
     daemon.await_log("iptables is another one by now: guarded chains are in nf_tables; nft was in use before; iptables "
                      "-V says legacy");
     flush_filter(Family::ipv4);

@@ -4,6 +4,7 @@
 #include "tests/netns/node.hpp"
 #include "tests/netns/process.hpp"
 #include "tests/netns/stand_in.hpp"
+#include "tests/support/command.hpp"
 #include "tests/support/ruleset.hpp"
 
 #include <csignal>
@@ -38,10 +39,12 @@ public:
     }
 
     // No pause between two commands of a busy machine is taken for the end of a burst.
-    [[nodiscard]] Process::Start rehearsal(std::vector<std::string> arguments, PolicyText policy = {}) const
+    [[nodiscard]] Process::Start rehearsal(std::vector<std::string> arguments, PolicyText policy = {},
+                                           const std::vector<std::string>& options = {}) const
     {
         policy.settle = "2s";
         arguments.insert(arguments.end(), {"rehearse", "--policy", write_policy(node_, policy).string()});
+        arguments.insert(arguments.end(), options.begin(), options.end());
         return {.arguments = std::move(arguments),
                 .environment = {},
                 .output = node_.folder() / "rehearsal.log",
@@ -74,6 +77,19 @@ TEST_CASE("a rehearsal writes as the policy says: with the machine's own iptable
     CHECK(rehearsal.await_end() == 0);
     CHECK(host.output().find("5 of 5 scenarios healed\n") != std::string::npos);
     host.check_untouched();
+}
+
+TEST_CASE("a rehearsal with both iptables heals every scenario of each, and the lock around it is not taken")
+{
+    const Host host;
+    const bool had_lock = std::filesystem::exists("/run/xtables.lock");
+    Process rehearsal{host.rehearsal({CHAINKEEPER}, {}, {"--backend", "both"})};
+    CHECK(rehearsal.await_end() == 0);
+    CHECK(host.output().find("9 of 9 scenarios healed\n") != std::string::npos);
+    CHECK(host.output().find("-- iptables-legacy\n") != std::string::npos);
+    CHECK(std::filesystem::exists("/run/xtables.lock") == had_lock);
+    host.check_untouched();
+    CHECK(must_run({"cat", "/proc/thread-self/net/ip_tables_names"}).empty());
 }
 
 TEST_CASE("a rehearsal that is interrupted is gone, with all its processes, and has touched nothing")
