@@ -30,7 +30,12 @@ repair::Result<OpenBackends> open_backends(const policies::Policy& policy)
     }
     if (legacy) {
         opened.legacy = *std::move(legacy);
-        opened.legacy_transport = std::make_unique<ChosenTransport>(*opened.legacy, IptablesVariant::legacy, transport);
+        // What somebody else wrote in the same moment is seen by the look that verifies.
+        const auto wrote = [backend = opened.legacy.get()](repair::Family family) {
+            static_cast<void>(backend->take_changes(family));
+        };
+        opened.legacy_transport =
+            std::make_unique<ChosenTransport>(*opened.legacy, IptablesVariant::legacy, transport, wrote);
     } else {
         opened.legacy_trouble = legacy.error().what;
     }

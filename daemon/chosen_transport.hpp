@@ -5,13 +5,20 @@
 #include "repair/backend.hpp"
 #include "repair/restore/transport.hpp"
 
+#include <functional>
+#include <utility>
+
 namespace chainkeeper::daemon {
 
 // A backend, written to directly or through the node's own iptables-restore, as the policy in force says.
 class ChosenTransport final : public repair::Backend {
 public:
-    ChosenTransport(repair::Backend& direct, repair::IptablesVariant variant, policies::Transport transport)
-        : direct_{direct}, restore_{direct, {.variant = variant}}, transport_{transport}
+    // Told when a program of ours may have written to a family, which `direct` did not see happen.
+    using Wrote = std::function<void(repair::Family)>;
+
+    ChosenTransport(repair::Backend& direct, repair::IptablesVariant variant, policies::Transport transport,
+                    Wrote wrote = nullptr)
+        : direct_{direct}, restore_{direct, {.variant = variant}}, transport_{transport}, wrote_{std::move(wrote)}
     {
     }
 
@@ -23,13 +30,19 @@ public:
     }
     repair::Outcome commit(const repair::Plan& plan) override
     {
-        return transport_ == policies::Transport::direct ? direct_.commit(plan) : restore_.commit(plan);
+        if (transport_ == policies::Transport::direct)
+            return direct_.commit(plan);
+        auto outcome = restore_.commit(plan);
+        if (wrote_ && !outcome.transactions.empty())
+            wrote_(plan.family);
+        return outcome;
     }
 
 private:
     repair::Backend& direct_;
     repair::RestoreTransport restore_;
     policies::Transport transport_;
+    Wrote wrote_;
 };
 
 }  // namespace chainkeeper::daemon

@@ -57,10 +57,10 @@ std::optional<Hearing::Transaction> Hearing::hear(const repair::nft::Generation&
     return transaction;
 }
 
-void Hearing::hear(const LegacyWrite& write)
+void Hearing::hear(const LegacyWrite& write, const Losses& losses)
 {
     const GenerationHeard heard{
-        .id = 0, .culprit = write.culprit, .at = write.at, .losses = write.losses, .touched_guarded = true};
+        .id = 0, .culprit = write.culprit, .at = write.at, .losses = losses, .touched_guarded = true};
     const bool is_first = !burst_;
     auto& burst = open_burst();
     if (is_first)

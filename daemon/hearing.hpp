@@ -37,8 +37,8 @@ public:
     }
 
     void hear(const repair::nft::Change& change, const GuardedNames& names);
-    // Somebody wrote to iptables-legacy's tables.
-    void hear(const LegacyWrite& write);
+    // Somebody wrote to iptables-legacy's tables, and took so much from those that matter.
+    void hear(const LegacyWrite& write, const Losses& losses);
     // Ends a transaction. Nothing for our own, and for one that does not belong to a burst.
     std::optional<Transaction> hear(const repair::nft::Generation& generation);
     // Some events may not have been heard.

@@ -74,7 +74,8 @@ repair::Result<std::unique_ptr<IptablesWatch>> IptablesWatch::start(EventLoop& l
     if (!heard)
         return tl::unexpected(heard.error());
     self->heard_ = *std::move(heard);
-    auto deadline = loop.add_timer([self] { self->give(std::nullopt); });
+    // What does not answer is asked again when something changes, and is what it was until then.
+    auto deadline = loop.add_timer([self] { self->running_.reset(); });
     if (!deadline)
         return tl::unexpected(deadline.error());
     self->deadline_ = *deadline;
@@ -91,11 +92,15 @@ IptablesWatch::~IptablesWatch()
 // A folder that cannot be watched does not change without one of the others, or it does and is asked about no more.
 void IptablesWatch::watch_way()
 {
-    names_.clear();
+    names_ = {"iptables"};
     for (const auto& file : way_to("iptables", search_path())) {
         names_.insert(file.filename());
         inotify_add_watch(inotify_.number(), file.parent_path().c_str(), changes);
     }
+    // One may come to where there is none, or to a folder that is searched before.
+    std::istringstream folders{search_path()};
+    for (std::string folder; std::getline(folders, folder, ':');)
+        inotify_add_watch(inotify_.number(), folder.c_str(), changes);
 }
 
 void IptablesWatch::hear()
@@ -134,7 +139,7 @@ void IptablesWatch::ask()
 void IptablesWatch::give(std::optional<KnownBackend> says)
 {
     deadline_->set(std::nullopt);
-    running_.reset();  // kills what did not end in time
+    running_.reset();
     answer_(says);
 }
 

@@ -101,21 +101,48 @@ void Keeper::hear_generation(const repair::nft::Generation& generation)
 
 void Keeper::hear(const LegacyWrite& write)
 {
-    const bool is_news = !write.changed.empty();
-    if (is_news)
-        hearing_.hear(write);
+    if (backend_in_use() != KnownBackend::legacy)
+        return hear_elsewhere(write);
+    Losses losses;
+    bool is_news = false;
     for (auto& watched : watched_) {
+        if (watched.guarding == Guarding::never)
+            continue;
         const auto family = watched.desired->family;
+        if (!write.touches(family)) {
+            // A rule that took the place of another of the same length, a chain that was renamed.
+            look_again_at(watched, watched.looked.value_or(write.at) + settings_.policy.guard.legacy_poll);
+            continue;
+        }
+        is_news = watched.in_burst = true;
+        losses += write.losses_of(family);
         if (write.changed.contains({family, repair::Table::mangle}))
-            watched.evidence.lost_sight(write.at);
-        watched.in_burst = watched.in_burst || std::ranges::any_of(write.changed, [&](const LegacyWrite::Where& where) {
-                               return where.family == family;
-                           });
-        // A rule that took the place of another of the same length, a chain that was renamed.
-        if (!is_news && backend_in_use() == KnownBackend::legacy)
-            look_again_at(watched,
-                          watched.looked.value_or(write.at) + std::max(settings_.policy.guard.legacy_poll, Duration{}));
+            postpone_deadline(watched, write.at);
     }
+    if (is_news)
+        hearing_.hear(write, losses);
+}
+
+// Chains of kubelet's may come and go there, which tells of the backend. Nothing else there is kubelet's.
+void Keeper::hear_elsewhere(const LegacyWrite& write)
+{
+    for (auto& watched : watched_)
+        if (write.touches(watched.desired->family))
+            look_again_at(watched, write.at + settings_.policy.repair.settle);
+}
+
+// The canary may have come back and have gone again, unseen. Whoever else writes to mangle all the time does not put
+// the deadline off for ever.
+void Keeper::postpone_deadline(Watched& watched, Instant at)
+{
+    const auto missing = watched.evidence.state().canary_missing_since;
+    if (!missing) {
+        watched.canary_missed.reset();
+        return;
+    }
+    watched.canary_missed = watched.canary_missed.value_or(*missing);
+    if (at - *watched.canary_missed < watched.evidence.patience())
+        watched.evidence.lost_sight(at);
 }
 
 void Keeper::hear_gap(const std::string& reason)

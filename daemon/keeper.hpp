@@ -118,6 +118,8 @@ public:
         std::string standoff_against;
     };
     [[nodiscard]] repair::Result<std::vector<Examined>> examine() const;
+    // The same of what the last look saw, without another one; without the families that could not be looked at.
+    [[nodiscard]] std::vector<Examined> examined_at_look() const;
 
     // What is known of kubelet, a family each: to be kept for the next start of the daemon, and given back to it.
     using Evidence = std::map<repair::Family, KubeletEvidence::State>;
@@ -147,11 +149,13 @@ private:
             repair::Plan plan;
             repair::Scope scope;
         };
-        std::optional<Written> unverified;  // committed in this look
-        std::optional<Instant> looked;      // last
-        std::optional<Instant> locked_out;  // since then the xtables lock is held by somebody else
-        bool lock_reported = false;         // of this time
-        std::set<KnownBackend> present;     // where chains of kubelet's were at the last look
+        std::optional<Written> unverified;           // committed in this look
+        std::optional<Instant> looked;               // last
+        std::optional<repair::Diagnosis> diagnosis;  // of that look, or of the one that verified
+        std::optional<Instant> canary_missed;        // first, of this time; only on legacy
+        std::optional<Instant> locked_out;           // since then the xtables lock is held by somebody else
+        bool lock_reported = false;                  // of this time
+        std::set<KnownBackend> present;              // where chains of kubelet's were at the last look
     };
     enum class Progress { done, again };
 
@@ -171,6 +175,8 @@ private:
     Progress commit(Watched& watched, const repair::Plan& plan, const policies::Decision& decision,
                     unsigned stale_commits);
     void verify(Watched& watched, const Watched::Written& written);
+    void hear_elsewhere(const LegacyWrite& write);
+    static void postpone_deadline(Watched& watched, Instant at);
     void wait_for_lock(Watched& watched, const repair::Plan& plan, repair::Outcome outcome);
     [[nodiscard]] KnownBackend backend_in_use() const;
     [[nodiscard]] repair::Result<repair::Snapshot> observe(const repair::DesiredState& desired) const;
@@ -179,7 +185,7 @@ private:
     [[nodiscard]] repair::Diagnosis diagnose(const repair::DesiredState& desired, const repair::Snapshot& snapshot,
                                              const repair::Snapshot* elsewhere) const;
     [[nodiscard]] policies::Situation situation_of(const Watched& watched, repair::Diagnosis diagnosis) const;
-    [[nodiscard]] Examined examined(const Watched& watched, const repair::Snapshot& snapshot) const;
+    [[nodiscard]] Examined examined(const Watched& watched, const repair::Diagnosis& diagnosis) const;
     void report_decision(Watched& watched, const repair::Diagnosis& diagnosis, const policies::Decision& decision,
                          const repair::Plan& plan);
     void report_trouble(const repair::Error& error);

@@ -67,18 +67,27 @@ repair::Result<std::vector<Keeper::Examined>> Keeper::examine() const
         const auto snapshot = observe(*watched.desired);
         if (!snapshot)
             return tl::unexpected(snapshot.error());
-        families.push_back(examined(watched, *snapshot));
+        const auto elsewhere = look_elsewhere(watched.desired->family);
+        families.push_back(examined(watched, diagnose(*watched.desired, *snapshot, elsewhere ? &*elsewhere : nullptr)));
     }
     return families;
 }
 
-Keeper::Examined Keeper::examined(const Watched& watched, const repair::Snapshot& snapshot) const
+std::vector<Keeper::Examined> Keeper::examined_at_look() const
+{
+    std::vector<Examined> families;
+    for (const auto& watched : watched_)
+        if (watched.diagnosis || watched.guarding == Guarding::never)
+            families.push_back(examined(watched, watched.diagnosis.value_or(repair::Diagnosis{})));
+    return families;
+}
+
+Keeper::Examined Keeper::examined(const Watched& watched, const repair::Diagnosis& diagnosis) const
 {
     const auto& policy = settings_.policy;
-    const auto elsewhere = look_elsewhere(watched.desired->family);
     Examined examined;
     examined.diagnosis = watched.guarding != Guarding::never
-                             ? diagnose(*watched.desired, snapshot, elsewhere ? &*elsewhere : nullptr)
+                             ? diagnosis
                              : repair::Diagnosis{.family = watched.desired->family, .findings = {}};
     const auto situation = situation_of(watched, examined.diagnosis);
     examined.decision = policies::decide(situation, policy);

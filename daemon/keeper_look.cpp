@@ -104,6 +104,7 @@ Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
     const auto used = backend_in_use();
     const auto snapshot = observe(*watched.desired);
     if (!snapshot) {
+        watched.diagnosis.reset();  // what cannot be looked at is not as it was last
         report_trouble(snapshot.error());
         const auto& repair = settings_.policy.repair;
         const bool unsettled = snapshot.error().code == repair::ErrorCode::unsettled;
@@ -117,6 +118,7 @@ Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
     if (backend_in_use() != used)
         return look_once(watched, stale_commits);
     const auto diagnosis = diagnose(*watched.desired, *snapshot, elsewhere ? &*elsewhere : nullptr);
+    watched.diagnosis = diagnosis;
     watched.wounded = diagnosis.anything_missing();
     watched.evidence.saw(*watched.desired, diagnosis, parts_.clock.now());
     const auto decision = policies::decide(situation_of(watched, diagnosis), settings_.policy);
@@ -130,8 +132,10 @@ Keeper::Progress Keeper::act(Watched& watched, const Diagnosis& diagnosis, const
                                           : Plan{.family = diagnosis.family, .steps = {}};
     report_decision(watched, diagnosis, decision, plan);
     look_again_at(watched, decision.look_again);
-    if (plan.empty())
+    if (plan.empty()) {
+        watched.locked_out.reset();
         return Progress::done;
+    }
     const auto progress = commit(watched, plan, decision, stale_commits);
     if (progress == Progress::done && decision.row == Row::monitor_silent)
         watched.evidence.missed_deadline();
@@ -193,7 +197,9 @@ void Keeper::verify(Watched& watched, const Watched::Written& written)
         report_trouble(snapshot.error());
         return look_again_at(watched, parts_.clock.now() + retry_interval);
     }
-    const auto after = repair::diagnose(*watched.desired, *snapshot);
+    const auto elsewhere = look_elsewhere(watched.desired->family);
+    const auto after = diagnose(*watched.desired, *snapshot, elsewhere ? &*elsewhere : nullptr);
+    watched.diagnosis = after;
     watched.evidence.saw(*watched.desired, after, parts_.clock.now());
     report(Verified{.at = parts_.clock.now(),
                     .fulfilled = repair::fulfilled(written.plan, after),

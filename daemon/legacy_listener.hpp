@@ -7,8 +7,8 @@
 #include "repair/legacy/backend.hpp"
 
 #include <filesystem>
-#include <memory>
 #include <optional>
+#include <string>
 
 namespace chainkeeper::daemon {
 
@@ -18,11 +18,13 @@ namespace chainkeeper::daemon {
 class LegacyListener {
 public:
     // Of the network namespace of the backend, which has to outlive it. `proc` is "/proc" but in tests.
-    static repair::Result<std::unique_ptr<LegacyListener>> open(repair::legacy::LegacyBackend& backend,
-                                                                const Clock& clock, std::filesystem::path lock_file,
-                                                                std::filesystem::path proc = "/proc");
+    LegacyListener(repair::legacy::LegacyBackend& backend, const Clock& clock, std::filesystem::path lock_file,
+                   std::filesystem::path proc = "/proc");
 
+    // -1 where there is no inotify to be had (fs.inotify.max_user_instances): then poll() is all there is.
     [[nodiscard]] int descriptor() const { return inotify_.number(); }
+    // Why the lock cannot be watched; empty while it is.
+    [[nodiscard]] const std::string& trouble() const { return trouble_; }
     // Who writes, by audit; it may be told late. The next read() looks for what they wrote.
     void hear_writer(Culprit writer);
     // Without waiting: what was heard since the last time, as one. Nothing where it was nothing.
@@ -31,23 +33,24 @@ public:
     repair::Result<std::optional<LegacyWrite>> poll();
 
 private:
-    struct Deps {
-        repair::legacy::LegacyBackend& backend;
-        const Clock& clock;
-        std::filesystem::path lock_file;
-        std::filesystem::path proc;
+    void watch();
+    struct Drained {
+        bool touched = false;
+        bool opened = false;
+        bool closed = false;  // somebody has done with the lock
     };
-    LegacyListener(Deps deps, FileDescriptor inotify) : deps_{std::move(deps)}, inotify_{std::move(inotify)} {}
-
-    repair::Result<void> watch();
-    [[nodiscard]] bool drain();
-    void notice_user();
+    [[nodiscard]] Drained drain();
+    [[nodiscard]] bool has_news() const;
+    [[nodiscard]] bool notice_user();
     repair::Result<LegacyWrite> compare();
 
-    Deps deps_;
+    repair::legacy::LegacyBackend& backend_;
+    const Clock& clock_;
+    std::filesystem::path lock_file_;
+    std::filesystem::path proc_;
     FileDescriptor inotify_;
+    std::string trouble_;
     int folder_watch_ = -1;
-    int file_watch_ = -1;
     bool writer_told_ = false;
     Culprit user_;  // who was seen with the lock since the last write
 };

@@ -7,7 +7,7 @@
 #include "repair/family.hpp"
 
 #include <compare>
-#include <set>
+#include <map>
 
 namespace chainkeeper::daemon {
 
@@ -19,12 +19,19 @@ struct LegacyWrite {
         repair::Table table;
         auto operator<=>(const Where&) const = default;
     };
+    struct Change {
+        unsigned entries_lost = 0;
+        bool gone = false;  // the whole table
+    };
     Instant at;
-    // The tables that do not have the size any more that they had when they were seen last. Where there is none it was
-    // most likely somebody who only read, for readers take the lock too.
-    std::set<Where> changed;
-    Losses losses;    // since the write before it
+    // The tables that do not have the size any more that they had before. Where there is none it was most likely
+    // somebody who only read, for readers take the lock too.
+    std::map<Where, Change> changed;
     Culprit culprit;  // who had the lock, where that was seen
+
+    // What one family has lost.
+    [[nodiscard]] Losses losses_of(repair::Family family) const;
+    [[nodiscard]] bool touches(repair::Family family) const;
 };
 
 }  // namespace chainkeeper::daemon

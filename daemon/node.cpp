@@ -98,17 +98,23 @@ repair::Result<void> Node::start_service(const policies::Policy& policy)
                                 .keeper = service_->keeper(),
                                 .told = [this] { service_->look_when_due(); }},
                                [this](const std::string& version) { return adopt_kubelet_version(version); })
-        .map([this](auto watch) { kubelet_ = std::move(watch); })
-        .and_then([this] { return watch_iptables(); });
+        .map([this](auto watch) {
+            kubelet_ = std::move(watch);
+            watch_iptables();
+        });
 }
 
-repair::Result<void> Node::watch_iptables()
+void Node::watch_iptables()
 {
     const auto answer = [this](std::optional<KnownBackend> says) {
         service_->keeper().hear_iptables(says);
         service_->look_when_due();
     };
-    return IptablesWatch::start(loop_, clock_, answer).map([this](auto watch) { iptables_ = std::move(watch); });
+    auto watch = IptablesWatch::start(loop_, clock_, answer);
+    if (watch)
+        iptables_ = *std::move(watch);
+    else
+        report_trouble(fmt::format("{}: another iptables is noticed at the next start", watch.error().what));
 }
 
 repair::Result<void> Node::start_restraints()
@@ -244,7 +250,7 @@ void Node::after_look()
 {
     memory_.keep(service_->keeper(), sink_, clock_.now());
     note(history_.end_of_look());
-    note(examine());
+    examined_ = service_->keeper().examined_at_look();
     if (object_)
         object_->emit_properties_changed();
     const auto line = status_line(status());

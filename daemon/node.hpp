@@ -55,7 +55,7 @@ private:
     repair::Result<void> start_restraints();
     repair::Result<void> connect_bus();
     void attach_to(sd_bus& connection);
-    repair::Result<void> watch_iptables();
+    void watch_iptables();
     repair::Result<void> watch_units();
     [[nodiscard]] SystemdUnits::Names unit_names() const;
     tl::expected<void, std::string> take_policy(const policies::Policy& policy);

@@ -4,6 +4,7 @@
 #include "daemon/nft_listener.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 #include <utility>
 
 namespace chainkeeper::daemon {
@@ -35,10 +36,7 @@ repair::Result<void> Service::listen()
                             .what = fmt::format("{}: only nf_tables is looked at", backends_.legacy_trouble)});
         return {};
     }
-    auto listener = LegacyListener::open(*backends_.legacy, clock_, repair::legacy::xtables_lock_file());
-    if (!listener)
-        return tl::unexpected(listener.error());
-    lock_ = *std::move(listener);
+    lock_ = std::make_unique<LegacyListener>(*backends_.legacy, clock_, repair::legacy::xtables_lock_file());
     // It only names names: without it the lock does, as far as it can.
     if (auto audit = AuditListener::open())
         audit_ = *std::move(audit);
@@ -92,11 +90,13 @@ void Service::recheck(const std::string& reason)
 // False: there is more to be read, and the loop will be back for it.
 bool Service::hear_what_waits()
 {
+    // Of nf_tables first: its writers are named by /proc, while they are there.
+    const bool has_all = !events_ || hear_nft();
     if (audit_)
         hear_audit();
     if (lock_)
         hear_legacy(lock_->read());
-    return !events_ || hear_nft();
+    return has_all;
 }
 
 bool Service::hear_nft()
@@ -115,7 +115,8 @@ bool Service::hear_nft()
 void Service::hear_audit()
 {
     const auto heard = audit_->read([this](const NetfilterConfig& change) {
-        if (change.operation == "xt_replace" || change.operation == "xt_unregister")
+        const bool is_write = change.operation == "xt_replace" || change.operation == "xt_unregister";
+        if (is_write && change.pid != static_cast<std::uint32_t>(getpid()))
             lock_->hear_writer(read_culprit("/proc", change.pid, change.comm));
     });
     if (heard)
@@ -124,15 +125,15 @@ void Service::hear_audit()
     audit_.reset();
 }
 
-// What cannot be watched is looked at: at each poll, for as long as that lasts.
+// What cannot be watched is asked after at each poll.
 void Service::hear_legacy(const repair::Result<std::optional<LegacyWrite>>& heard)
 {
     if (heard && *heard)
         keeper_->hear(**heard);
-    const auto trouble = heard ? std::string{} : heard.error().what;
-    if (std::exchange(lock_trouble_, trouble) == trouble || heard)
+    const auto trouble = heard ? lock_->trouble() : heard.error().what;
+    if (std::exchange(lock_trouble_, trouble) == trouble || trouble.empty())
         return;
-    sink_.report(Trouble{.at = clock_.now(), .what = trouble});
+    sink_.report(Trouble{.at = clock_.now(), .what = fmt::format("{}; iptables-legacy is only asked after", trouble)});
     keeper_->hear_gap(trouble);
 }
 

@@ -31,13 +31,18 @@ Answer<json> diagnose_all(Keeper::Settings settings)
     settings.dry_run = true;
     const SystemClock clock;
     Nobody nobody;
+    const auto expected = settings.desired.size();
     Keeper keeper{{.backends = backends->view(), .clock = clock, .sink = nobody}, std::move(settings)};
-    keeper.look();  // tells it which of the backends kubelet uses
-    const auto families = keeper.examine();
-    if (!families)
-        return tl::unexpected(families.error().what);
+    keeper.look();
+    auto families = keeper.examined_at_look();
+    if (families.size() < expected) {
+        auto again = keeper.examine();  // says why
+        if (!again)
+            return tl::unexpected(again.error().what);
+        families = *std::move(again);
+    }
     auto diagnoses = json::array();
-    for (const auto& family : *families)
+    for (const auto& family : families)
         diagnoses.push_back(repair::to_json(family.diagnosis));
     return diagnoses;
 }

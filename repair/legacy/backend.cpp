@@ -207,23 +207,21 @@ Result<std::unique_ptr<LegacyBackend>> LegacyBackend::open(std::filesystem::path
 {
     std::unique_ptr<LegacyBackend> backend{new LegacyBackend{std::move(lock_file), std::random_device{}()}};
     // Whether it may ask at all, before anything depends on it.
-    for (const auto family : all_families)
-        if (const auto shapes = read_shapes(family); !shapes)
+    for (const auto family : all_families) {
+        auto shapes = read_shapes(family);
+        if (!shapes)
             return tl::unexpected(shapes.error());
+        backend->shapes_[family] = *std::move(shapes);
+    }
     return backend;
 }
 
 Result<Snapshot> LegacyBackend::observe(const DesiredState& desired)
 {
-    // The shapes first: what changes between them and the tables is looked at once more.
-    auto shapes = read_shapes(desired.family);
-    if (!shapes)
-        return tl::unexpected(shapes.error());
     const auto wanted = tables_in(desired);
     const auto tables = read_tables(desired.family, wanted);
     if (!tables)
         return tl::unexpected(tables.error());
-    shapes_[desired.family] = *std::move(shapes);
     looked_at_[desired.family] = wanted;
     auto snapshot = snapshot_of(desired, *tables);
     snapshot.generation = generation_of(*tables, salt_);
@@ -261,7 +259,20 @@ Outcome LegacyBackend::commit(const Plan& plan)
     for (const auto& step : plan.steps)
         if (const int error = std::visit(edit, step); error != 0)
             return refused(describe(plan.family, step), error);
-    return write(plan, edit.changed(), *tables);
+    auto outcome = write(plan, edit.changed(), *tables);
+    adopt_shapes(plan.family, edit.changed());
+    return outcome;
+}
+
+// While the lock is still held: what these tables are now is our own doing.
+void LegacyBackend::adopt_shapes(Family family, const std::set<Table>& changed)
+{
+    const auto now = read_shapes(family);
+    if (!now)
+        return;  // then they are news, and are looked at once more
+    for (const auto& [table, shape] : *now)
+        if (changed.contains(table))
+            shapes_[family][table] = shape;
 }
 
 Result<std::vector<LegacyBackend::Change>> LegacyBackend::take_changes(Family family)

@@ -28,8 +28,9 @@ public:
     // What the tables of the last look say now; before there was one, of all tables.
     Result<std::uint32_t> generation(Family family) const;
 
-    // The tables that do not have the shape any more that they had when they were looked at or this was asked last,
-    // whichever was later, and how many entries each has lost since; a table that is gone has lost all of them.
+    // The tables that do not have the shape any more that they had when this was asked last, or when the backend was
+    // opened, and how many entries each has lost since; a table that is gone has lost all of them. What a commit of
+    // ours changed is left out, and looks make no difference: whoever asks looks after each change.
     struct Change {
         Table table;
         unsigned entries_lost = 0;
@@ -38,6 +39,7 @@ public:
     Result<std::vector<Change>> take_changes(Family family);
 
 private:
+    void adopt_shapes(Family family, const std::set<Table>& changed);
     LegacyBackend(std::filesystem::path lock_file, std::uint32_t salt) : lock_{std::move(lock_file)}, salt_{salt} {}
     [[nodiscard]] const std::set<Table>& looked_at(Family family) const;
 
@@ -46,7 +48,7 @@ private:
     // and gone.
     std::uint32_t salt_;
     std::map<Family, std::set<Table>> looked_at_;
-    std::map<Family, Shapes> shapes_;  // as they were seen last
+    std::map<Family, Shapes> shapes_;  // as take_changes() knows them
 };
 
 }  // namespace chainkeeper::repair::legacy

@@ -181,22 +181,21 @@ TEST_CASE("legacy: the lock is the file that is there by now, not the one that w
     CHECK(outcome.detail.starts_with("opening " + file.string() + " failed: "));
 }
 
-TEST_CASE("legacy: what was changed since a look, or since it was asked last, is told without another look")
+TEST_CASE(
+    "legacy: what others changed since it was asked last is told without a look, and whether there was one or not")
 {
     LegacyWorld world;
     const auto desired = guarded_since_1_27(Family::ipv4);
     repair_all(world.backend(), desired);
-    CHECK(tables_of(changes(world)) == std::vector{Table::mangle, Table::nat, Table::filter});
-    CHECK(changes(world).empty());
-    world.add_chain(Family::ipv4, Table::filter, "SOMEBODY-ELSES");
-    look(world.backend(), desired);
     CHECK(changes(world).empty());
     world.flush_chain(Family::ipv4, Table::filter, "INPUT");
+    look(world.backend(), desired);
     const auto lost = changes(world);
     REQUIRE(lost.size() == 1);
     CHECK(lost.front().table == Table::filter);
     CHECK(lost.front().entries_lost == 1);
     CHECK_FALSE(lost.front().gone);
+    CHECK(changes(world).empty());
     // A chain has two entries.
     world.delete_chain(Family::ipv4, Table::mangle, "KUBE-IPTABLES-HINT");
     const auto more = changes(world);
@@ -205,6 +204,14 @@ TEST_CASE("legacy: what was changed since a look, or since it was asked last, is
     // As it was when it was asked last but one: another change all the same.
     world.add_chain(Family::ipv4, Table::mangle, "KUBE-IPTABLES-HINT");
     CHECK(tables_of(changes(world)) == std::vector{Table::mangle});
+    // A commit of ours leaves what others did to another table to be told.
+    world.flush_chain(Family::ipv4, Table::filter, "OUTPUT");
+    CHECK(world.backend()
+              .commit({.family = Family::ipv4,
+                       .generation = look(world.backend(), desired).generation,
+                       .steps = {CreateChain{Table::nat, "OURS"}}})
+              .kind == Outcome::Kind::committed);
+    CHECK(tables_of(changes(world)) == std::vector{Table::filter});
 }
 
 TEST_CASE("legacy: what iptables-legacy writes for every profile is healthy, and what is written it knows")

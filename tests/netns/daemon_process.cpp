@@ -82,13 +82,13 @@ std::filesystem::path write_policy(const Node& node, const PolicyText& policy)
     write_text(policy_file(node),
                fmt::format("[guard]\nfamilies = {}\nbackend = \"{}\"\nlegacy_poll = \"{}\"\n"
                            "[kubelet]\nversion = \"1.{}\"\nmonitor_interval = \"{}\"\n"
-                           "init_grace = \"{}\"\n"
+                           "init_grace = \"{}\"\nrequire_active = {}\n"
                            "[repair]\nmode = \"{}\"\non_damage = \"{}\"\ntransport = \"{}\"\nsettle = \"{}\"\n"
                            "lock_deadline = \"{}\"\n"
                            "[limits]\n{}\n",
                            policy.families, backend, policy.legacy_poll, node.kubelet_minor(), policy.monitor_interval,
-                           policy.init_grace, policy.mode, policy.on_damage, policy.transport, policy.settle,
-                           policy.lock_deadline, policy.limits));
+                           policy.init_grace, policy.require_active, policy.mode, policy.on_damage, policy.transport,
+                           policy.settle, policy.lock_deadline, policy.limits));
     return policy_file(node);
 }
 

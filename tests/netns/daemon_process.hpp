@@ -22,6 +22,7 @@ struct PolicyText {
     std::string settle = "50ms";
     std::string monitor_interval = "60s";
     std::string init_grace = "30s";
+    std::string require_active = "true";
     std::string legacy_poll = "30s";
     std::string lock_deadline = "5s";
     std::string backend{};  // the node's

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/api/client.hpp"
 #include "tests/netns/await.hpp"
 #include "tests/netns/daemon_process.hpp"
 #include "tests/netns/node.hpp"
+#include "tests/netns/private_bus.hpp"
 #include "tests/netns/stand_in.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/environment.hpp"
 #include "tests/support/ruleset.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <string>
+#include <thread>
+#include <vector>
 
 // What only a node with iptables-legacy has.
 namespace chainkeeper::tests {
@@ -126,7 +131,41 @@ TEST_CASE("legacy: a lock that is held beyond its deadline is reported with its 
     CHECK(daemon.count("lock_timeout") == 1);
 }
 
-TEST_CASE("legacy: the lock's file may come, be replaced, and be covered by another /run")
+TEST_CASE("legacy: while it waits for the lock the daemon answers on the bus")
+{
+    Node node{27, IptablesBackend::legacy};
+    const OpenFolder folder;
+    const PrivateBus bus{folder.path()};
+    const Variable runtime{"RUNTIME_DIRECTORY", (node.folder() / "run").string()};
+    make_once(node);
+    const Daemon daemon{
+        node,
+        {.policy = {.require_active = "false", .lock_deadline = "200ms"}, .arguments = {"--assume-monitor=dead"}}};
+    const auto client = daemon::DaemonClient::find(std::chrono::seconds{10});
+    REQUIRE(client);
+    flush(Family::ipv4);
+    auto holder = lock_for(node, "3");
+    daemon.await_log("ipv4: lock_timeout: ");
+    std::vector<daemon::Duration> times;
+    const daemon::SystemClock clock;
+    for (int call = 0; call < 200; ++call) {
+        const auto asked = clock.now();
+        REQUIRE(client->history(1));
+        times.push_back(clock.now() - asked);
+        std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    }
+    CHECK_FALSE(holder.exit_code());
+    std::ranges::sort(times);
+    constexpr daemon::Duration bar = std::chrono::milliseconds{10};
+    MESSAGE("with the xtables lock held, an answer of the daemon took ",
+            std::chrono::duration_cast<std::chrono::microseconds>(times[100]).count(), " us in the median");
+    // A busy machine holds up one or another.
+    CHECK(times[190] < bar);
+    CHECK(holder.await_end() == 0);
+    node.await_healthy(Family::ipv4);
+}
+
+TEST_CASE("legacy: the lock's file may come, and be replaced")
 {
     Node node{27, IptablesBackend::legacy};
     make_once(node);
@@ -138,6 +177,69 @@ TEST_CASE("legacy: the lock's file may come, be replaced, and be covered by anot
     flush(Family::ipv4);
     node.await_healthy(Family::ipv4);
     daemon.await_log(decided(Family::ipv4, mended), 2);
+}
+
+TEST_CASE("legacy: another /run over the one with the lock is found out by asking, and watched from then on")
+{
+    Node node{27, IptablesBackend::legacy};
+    make_once(node);
+    const Daemon daemon{node, {.policy = {.legacy_poll = "500ms"}, .arguments = {"--assume-monitor=dead"}}};
+    must_run({"mount", "-t", "tmpfs", "tmpfs", "/run"});
+    for (std::size_t flushes = 1; flushes <= 2; ++flushes) {
+        flush(Family::ipv4);
+        node.await_healthy(Family::ipv4);
+        daemon.await_log(decided(Family::ipv4, mended), flushes);
+    }
+    must_run({"umount", "--lazy", "/run"});
+}
+
+TEST_CASE("legacy: whoever asks what is missing takes no flush from the daemon")
+{
+    Node node{27, IptablesBackend::legacy};
+    make_once(node);
+    const Daemon daemon{node, {.policy = {.legacy_poll = "1s"}, .arguments = {"--assume-monitor=dead"}}};
+    const Variable elsewhere{"XTABLES_LOCKFILE", (node.folder() / "another.lock").string()};
+    flush(Family::ipv4);
+    chainkeeper(node, {"check"});
+    node.await_healthy(Family::ipv4);
+}
+
+TEST_CASE("legacy: a rule that took the place of another of the same length is missed, also where IPv6 is left out")
+{
+    Node node{27, IptablesBackend::legacy};
+    make_once(node);
+    run_all(Family::ipv4, {{"-N", "OTHER"}});
+    const Daemon daemon{node, {.policy = {.families = R"(["ipv4"])", .legacy_poll = "200ms"}}};
+    run_all(Family::ipv4, {{"-R", "INPUT", "1", "-j", "OTHER"}});
+    node.await_healthy(Family::ipv4);
+}
+
+TEST_CASE("legacy: what others write to legacy tables is nothing to a node of nf_tables")
+{
+    Node node;
+    make_once(node);
+    const Daemon daemon{node, {.policy = {.monitor_interval = "100ms"}}};
+    flush_everything();
+    const auto flushed = std::chrono::steady_clock::now();
+    // For longer than kubelet's time: 100 ms, and 15 s that it may take besides.
+    while (std::chrono::steady_clock::now() < flushed + std::chrono::seconds{18})
+        for (const auto* const how : {"-A", "-D"})
+            must_run({"iptables-legacy", "-w", "-t", "mangle", how, "OUTPUT", "-j", "ACCEPT"});
+    daemon.await_log("ipv4: repair: monitor_silent (");
+    node.await_healthy(Family::ipv4);
+    CHECK(daemon.log().find("entry lost") == std::string::npos);
+}
+
+TEST_CASE("legacy: who had the lock and wrote nothing is not blamed for the next flush")
+{
+    Node node{27, IptablesBackend::legacy};
+    make_once(node);
+    const Daemon daemon{node, {.arguments = {"--assume-monitor=dead"}}};
+    CHECK(lock_for(node, "0.5").await_end() == 0);
+    flush(Family::ipv4);
+    node.await_healthy(Family::ipv4);
+    daemon.await_log("flush by ");
+    CHECK(daemon.count("flush by flock") == 0);
 }
 
 TEST_CASE("legacy: who writes without the lock is found out by asking")

@@ -72,8 +72,16 @@ TEST_CASE("iptables watch: when another program is chosen it is asked what it is
     alternatives.choose("nft");
     REQUIRE(run_until_answers(2));
     CHECK(answers.back() == KnownBackend::nft);
+    std::filesystem::remove(alternatives.directory.path() / "iptables");
+    REQUIRE(run_until_answers(3));
+    std::filesystem::create_symlink("legacy", alternatives.directory.path() / "iptables");
+    REQUIRE(run_until_answers(4));
+    CHECK(answers.back() == KnownBackend::legacy);
+    std::filesystem::remove(alternatives.directory.path() / "iptables");
+    std::filesystem::create_symlink("alternatives", alternatives.directory.path() / "iptables");
+    REQUIRE(run_until_answers(5));
     alternatives.program("other", "something else");
     alternatives.choose("other");
-    REQUIRE(run_until_answers(3));
+    REQUIRE(run_until_answers(6));
     CHECK_FALSE(answers.back());
 }

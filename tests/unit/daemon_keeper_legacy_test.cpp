@@ -168,12 +168,11 @@ TEST_CASE("keeper: a lock that was taken and changed nothing costs no look befor
     CHECK(node.look() == Decisions{"healthy"});
     const auto looked = node.clock.now();
     node.clock.advance(1s);
-    node.keeper.hear(LegacyWrite{.at = node.clock.now(), .changed = {}, .losses = {}, .culprit = {}});
+    node.keeper.hear(LegacyWrite{.at = node.clock.now(), .changed = {}, .culprit = {}});
     CHECK(node.keeper.next_look() == looked + 30s);
     // A change is looked at when it has settled.
     node.keeper.hear(LegacyWrite{.at = node.clock.now(),
-                                 .changed = {{.family = Family::ipv4, .table = Table::filter}},
-                                 .losses = {.entries = 4},
+                                 .changed = {{{.family = Family::ipv4, .table = Table::filter}, {.entries_lost = 4}}},
                                  .culprit = {.pid = 7, .comm = "iptables"}});
     CHECK(node.keeper.next_look() == node.clock.now() + 500ms);
     TwoBackends::flush(node.legacy);
