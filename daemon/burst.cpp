@@ -36,7 +36,7 @@ Losses& Losses::operator+=(const Losses& other)
 
 std::string to_string(const Losses& losses)
 {
-    const auto told = fmt::format("{}, {}, {}", counted(losses.tables, "table"), counted(losses.chains, "chain"),
+    auto told = fmt::format("{}, {}, {}", counted(losses.tables, "table"), counted(losses.chains, "chain"),
                                   counted(losses.rules, "rule"));
     if (losses.entries == 0)
         return told;

@@ -53,11 +53,16 @@ repair::Result<void> Service::attach(EventLoop& loop)
         return tl::unexpected(poll_timer.error());
     timer_ = *timer;
     poll_timer_ = *poll_timer;
-    for (const int descriptor :
-         {events_ ? events_->descriptor() : -1, lock_ ? lock_->descriptor() : -1, audit_ ? audit_->descriptor() : -1})
+    for (const int descriptor : {events_ ? events_->descriptor() : -1, lock_ ? lock_->descriptor() : -1})
         if (descriptor >= 0)
             if (const auto watched = loop.add_readable(descriptor, [this] { look_when_due(); }); !watched)
                 return tl::unexpected(watched.error());
+    if (audit_) {
+        auto watched = loop.watch_readable(audit_->descriptor(), [this] { look_when_due(); });
+        if (!watched)
+            return tl::unexpected(watched.error());
+        audit_watch_ = *std::move(watched);
+    }
     set_timers();
     return {};
 }
@@ -122,6 +127,7 @@ void Service::hear_audit()
     if (heard)
         return;
     sink_.report(Trouble{.at = clock_.now(), .what = heard.error().what});
+    audit_watch_ = EventLoop::Watch{};
     audit_.reset();
 }
 

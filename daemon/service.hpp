@@ -56,6 +56,7 @@ private:
     std::unique_ptr<EventSource> events_;   // of nf_tables, where there is that
     std::unique_ptr<LegacyListener> lock_;  // of iptables-legacy, likewise
     std::unique_ptr<AuditListener> audit_;  // with lock_, where it may be read
+    EventLoop::Watch audit_watch_;
     std::unique_ptr<Keeper> keeper_;
     std::optional<EventLoop::Timer> timer_;
     std::optional<EventLoop::Timer> poll_timer_;

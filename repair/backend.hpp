@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 #include <vector>
 
 namespace chainkeeper::repair {
@@ -41,7 +40,7 @@ struct Outcome {
     std::uint32_t generation = 0;                // the last that the commit made; 0 where none is known
     std::string detail;                          // why not: a sentence with the kernel's own words
     std::vector<OwnTransaction> transactions{};  // in their order
-    pid_t lock_holder = 0;                       // of lock_timeout, where it is known
+    int lock_holder = 0;                         // of lock_timeout, where it is known
 };
 
 std::string_view to_string(Outcome::Kind kind);

@@ -44,7 +44,7 @@ tl::expected<std::vector<RehearsedIptables>, std::string> chosen_iptables(const 
                                                                           const BackendEvidence& evidence)
 {
     std::vector<IptablesVariant> variants;
-    if (choice != "legacy" && choice != "")
+    if (!choice.empty() && choice != "legacy")
         variants.push_back(IptablesVariant::nft);
     if (choice == "legacy" || choice == "both")
         variants.push_back(IptablesVariant::legacy);

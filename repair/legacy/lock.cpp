@@ -75,20 +75,13 @@ XtablesLock::Hold::~Hold()
         flock(descriptor_, LOCK_UN);
 }
 
-void XtablesLock::close_file()
-{
-    if (descriptor_ >= 0)
-        close(std::exchange(descriptor_, -1));
-}
-
 Result<void> XtablesLock::open_file()
 {
-    if (descriptor_ >= 0 && is_the_same(descriptor_, file_))
+    if (opened_ && is_the_same(opened_.number(), file_))
         return {};
-    close_file();
     // As iptables does; a link would be somebody's trap.
-    descriptor_ = open(file_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
-    if (descriptor_ < 0)
+    opened_ = FileDescriptor{open(file_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR)};
+    if (!opened_)
         return tl::unexpected(lock_error("opening", file_, errno));
     return {};
 }
@@ -100,13 +93,13 @@ Result<std::optional<XtablesLock::Hold>> XtablesLock::try_lock()
     for (int attempt = 0; attempt < tries; ++attempt) {
         if (auto opened = open_file(); !opened)
             return tl::unexpected(opened.error());
-        if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+        if (flock(opened_.number(), LOCK_EX | LOCK_NB) != 0) {
             if (errno == EWOULDBLOCK || errno == EINTR)
                 return std::nullopt;
             return tl::unexpected(lock_error("locking", file_, errno));
         }
-        Hold hold{descriptor_};
-        if (is_the_same(descriptor_, file_))
+        Hold hold{opened_.number()};
+        if (is_the_same(opened_.number(), file_))
             return hold;
     }
     return tl::unexpected(lock_error("locking", file_, ESTALE));

@@ -3,6 +3,7 @@
 
 #include "repair/backend.hpp"
 #include "repair/error.hpp"
+#include "repair/process/file_descriptor.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -21,11 +22,6 @@ std::filesystem::path xtables_lock_file();
 class XtablesLock {
 public:
     explicit XtablesLock(std::filesystem::path file = xtables_lock_file()) : file_{std::move(file)} {}
-    XtablesLock(const XtablesLock&) = delete;
-    XtablesLock& operator=(const XtablesLock&) = delete;
-    XtablesLock(XtablesLock&&) = delete;
-    XtablesLock& operator=(XtablesLock&&) = delete;
-    ~XtablesLock() { close_file(); }
 
     // Held until it is destroyed.
     class Hold {
@@ -47,10 +43,9 @@ public:
 
 private:
     Result<void> open_file();
-    void close_file();
 
     std::filesystem::path file_;
-    int descriptor_ = -1;
+    FileDescriptor opened_;
 };
 
 // Of a commit that did not get the lock: who has it, where that is known.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "repair/legacy/shape.hpp"
 
+#include "repair/process/file_descriptor.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -10,7 +12,6 @@
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <string>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace chainkeeper::repair::legacy {
 
@@ -32,30 +33,14 @@ Error legacy_error(Family family, std::string_view doing, int error_number)
     return system_error(what, error_number);
 }
 
-class RawSocket {
-public:
-    // What iptables-legacy asks through.
-    explicit RawSocket(Family family)
-        : descriptor_{socket(family == Family::ipv4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)}
-    {
-    }
-    RawSocket(const RawSocket&) = delete;
-    RawSocket& operator=(const RawSocket&) = delete;
-    RawSocket(RawSocket&&) = delete;
-    RawSocket& operator=(RawSocket&&) = delete;
-    ~RawSocket()
-    {
-        if (descriptor_ >= 0)
-            close(descriptor_);
-    }
-    [[nodiscard]] int number() const { return descriptor_; }
-
-private:
-    int descriptor_;
-};
+// What iptables-legacy asks through.
+FileDescriptor raw_socket(Family family)
+{
+    return FileDescriptor{socket(family == Family::ipv4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)};
+}
 
 // An error number, or 0.
-int ask(const RawSocket& socket, Family family, Table table, TableShape& shape)
+int ask(const FileDescriptor& socket, Family family, Table table, TableShape& shape)
 {
     ipt_getinfo info{};
     to_string(table).copy(info.name, sizeof info.name - 1);
@@ -93,8 +78,8 @@ Result<Shapes> read_shapes(Family family)
     Shapes shapes;
     if (tables->empty())
         return shapes;
-    const RawSocket socket{family};
-    if (socket.number() < 0)
+    const auto socket = raw_socket(family);
+    if (!socket)
         return tl::unexpected(legacy_error(family, "asking for", errno));
     for (const auto table : *tables)
         if (const int error = ask(socket, family, table, shapes[table]); error != 0)

@@ -99,6 +99,21 @@ TEST_CASE("legacy: a daemon that finds out by itself repairs where kubelet's cha
     }
 }
 
+TEST_CASE("legacy: with the node's own iptables-legacy-restore it heals as well")
+{
+    for (const unsigned minor : {24U, 27U}) {
+        Node node{minor, IptablesBackend::legacy};
+        make_once(node);
+        const auto before = kubelet_lines(Family::ipv4);
+        const Daemon daemon{node,
+                            {.policy = {.transport = "iptables-restore"}, .arguments = {"--assume-monitor=dead"}}};
+        flush_everything();
+        node.await_healthy();
+        daemon.await_log(decided(Family::ipv4, mended));
+        check_as_before(node, Family::ipv4, before);
+    }
+}
+
 TEST_CASE("legacy: on a node of nf_tables no legacy table is ever made")
 {
     Node node{24};
