@@ -279,7 +279,7 @@ TEST_CASE("bus: reports are signals, whatever a program calls itself")
         reports.report(Committed{.at = {}, .plan = plan, .outcome = {.kind = repair::Outcome::Kind::committed}});
         reports.report(Verified{.at = {}, .fulfilled = true, .after = {.family = repair::Family::ipv6}});
     });
-    CHECK(listener.await(3) == std::vector<std::string>{"Flushed evil.service ??nft 4711 1 2 3",
+    CHECK(listener.await(3) == std::vector<std::string>{"Flushed evil.service ??nft 4711 1 2 3 0",
                                                         "Decided ipv6 repair: assist",
                                                         "Repaired ipv6 repair: assist 1 1"});
 }
