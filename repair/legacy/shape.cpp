@@ -17,7 +17,7 @@ namespace chainkeeper::repair::legacy {
 
 namespace {
 
-static_assert(sizeof(ipt_getinfo) == sizeof(ip6t_getinfo));
+static_assert(sizeof(ipt_getinfo) == sizeof(ip6t_getinfo) && IPT_SO_GET_INFO == IP6T_SO_GET_INFO);
 
 std::string names_file(Family family)
 {
@@ -45,9 +45,8 @@ int ask(const FileDescriptor& socket, Family family, Table table, TableShape& sh
     ipt_getinfo info{};
     to_string(table).copy(info.name, sizeof info.name - 1);
     socklen_t size = sizeof info;
-    const bool is_v4 = family == Family::ipv4;
-    if (getsockopt(socket.number(), is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IPT_SO_GET_INFO : IP6T_SO_GET_INFO,
-                   &info, &size) != 0)
+    if (getsockopt(socket.number(), family == Family::ipv4 ? IPPROTO_IP : IPPROTO_IPV6, IPT_SO_GET_INFO, &info,
+                   &size) != 0)
         return errno;
     shape = {.entries = info.num_entries, .bytes = info.size, .hooks = {}};
     std::ranges::copy(info.hook_entry, shape.hooks.begin());

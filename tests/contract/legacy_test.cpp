@@ -47,9 +47,10 @@ public:
         if (child_ == 0) {
             const int lock = open(file.c_str(), O_RDONLY | O_CREAT, 0600);
             const bool held = flock(lock, LOCK_EX) == 0 && write(ends[1], "!", 1) == 1;
-            while (held)
+            if (!held)
+                _exit(1);
+            for (;;)
                 pause();
-            _exit(1);
         }
         close(ends[1]);
         char held = '\0';
@@ -85,6 +86,7 @@ std::unique_ptr<legacy::LegacyBackend> opened(const std::filesystem::path& lock_
 std::vector<Table> tables_of(const std::vector<legacy::LegacyBackend::Change>& changes)
 {
     std::vector<Table> tables;
+    tables.reserve(changes.size());
     for (const auto& change : changes)
         tables.push_back(change.table);
     return tables;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <map>
 #include <random>
+#include <ranges>
 #include <set>
 #include <string>
 #include <tuple>
@@ -190,8 +191,8 @@ void take(KernelWorld& /*world*/, Family family, const Losses& losses)
 void take(LegacyWorld& world, Family family, const Losses& losses)
 {
     std::map<Table, std::string> lines;
-    for (auto rule = losses.rules.rbegin(); rule != losses.rules.rend(); ++rule)
-        lines[rule->first.table] += fmt::format("-D {} {}\n", rule->first.chain, rule->second.number);
+    for (const auto& [name, position] : losses.rules | std::views::reverse)
+        lines[name.table] += fmt::format("-D {} {}\n", name.chain, position.number);
     for (const auto& [table, chain] : losses.flushed)
         lines[table] += fmt::format("-F {}\n", chain);
     for (const auto& [table, chain] : losses.chains)
