@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 #include <map>
 #include <random>
-#include <ranges>
 #include <set>
 #include <string>
 #include <tuple>
@@ -99,10 +98,11 @@ std::string foreign_text(Dice& dice, Family family)
     return text;
 }
 
-// What is taken away: first rules, then all rules of chains, then chains, then tables.
+// What is taken away: first rules, of each chain from the last to the first; then all rules of chains, then chains,
+// then tables.
 struct Losses {
     std::set<std::pair<ChainName, RulePosition>, decltype([](const auto& left, const auto& right) {
-                 return std::tie(left.first, left.second.number) < std::tie(right.first, right.second.number);
+                 return std::tie(left.first, right.second.number) < std::tie(right.first, left.second.number);
              })>
         rules;
     std::vector<ChainName> flushed;
@@ -187,11 +187,11 @@ void take(KernelWorld& /*world*/, Family family, const Losses& losses)
         nft_script(script);
 }
 
-// With iptables-restore, which knows a rule by its number: from the last to the first.
+// With iptables-restore, which knows a rule by its number.
 void take(LegacyWorld& world, Family family, const Losses& losses)
 {
     std::map<Table, std::string> lines;
-    for (const auto& [name, position] : losses.rules | std::views::reverse)
+    for (const auto& [name, position] : losses.rules)
         lines[name.table] += fmt::format("-D {} {}\n", name.chain, position.number);
     for (const auto& [table, chain] : losses.flushed)
         lines[table] += fmt::format("-F {}\n", chain);
