@@ -26,7 +26,7 @@ struct BackendEvidence {
     // Where there are guarded chains that we did not write. Chains in both say nothing, for one of them is a leftover:
     // then both of the other witnesses have to be there.
     std::set<KnownBackend> present;
-    std::optional<KnownBackend> remembered;     // where kubelet's chains were when that was beyond doubt last
+    std::optional<KnownBackend> remembered;     // where kubelet's chains were: first seen, or last beyond doubt
     std::optional<KnownBackend> iptables_says;  // `iptables -V`
 
     // The backend, where it is beyond doubt.

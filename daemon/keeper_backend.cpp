@@ -23,12 +23,14 @@ repair::DesiredState traces(repair::Family family)
 
 }  // namespace
 
-// While it is not known nothing is written, and the place to look at is where kubelet's chains were last.
+// While it is not known nothing is written, and the place to look at is where kubelet's chains were last, or are.
 KnownBackend Keeper::backend_in_use() const
 {
     const auto& known = settings_.backend;
-    const auto last = known.remembered ? known.remembered : known.iptables_says;
-    const auto likely = known.backend().value_or(last.value_or(KnownBackend::nft));
+    auto likely = known.iptables_says.value_or(KnownBackend::nft);
+    if (known.present.size() == 1)
+        likely = *known.present.begin();
+    likely = known.backend().value_or(known.remembered.value_or(likely));
     return parts_.backends.of(likely) != nullptr ? likely : other_than(likely);
 }
 
@@ -78,8 +80,10 @@ void Keeper::learn_backend(Watched& watched, const repair::Diagnosis& diagnosis,
     known.present.clear();
     for (const auto& each : watched_)
         known.present.insert(each.present.begin(), each.present.end());
-    if (const auto sure = known.backend(); sure && known.present == std::set{*sure})
-        known.remembered = sure;
+    // What was seen once is not forgotten with a flush, or `iptables -V` would be left to decide alone.
+    const bool is_alone = known.present.size() == 1;
+    if (is_alone && (!known.remembered || known.backend() == *known.present.begin()))
+        known.remembered = *known.present.begin();
 }
 
 }  // namespace chainkeeper::daemon

@@ -101,6 +101,22 @@ TEST_CASE("keeper: where nothing tells which backend is kubelet's, nothing is wr
     CHECK(node.look() == Decisions{"repair: no_monitor"});
 }
 
+TEST_CASE("keeper: while it is ambiguous the chains are looked at where they are, and not made where they are not")
+{
+    TwoBackends node{{.iptables_says = is_nft}};
+    node.make_chains(node.legacy);
+    CHECK(node.look() == Decisions{"healthy"});
+    CHECK_FALSE(node.keeper.backend_evidence().backend());
+    TwoBackends::flush(node.legacy);
+    CHECK(node.look() == Decisions{"refuse: backend_ambiguous"});
+    CHECK(TwoBackends::is_empty(node.nft));
+    CHECK(TwoBackends::is_empty(node.legacy));
+    // kubelet makes them where its iptables says.
+    node.make_chains(node.nft);
+    CHECK(node.look() == Decisions{"healthy"});
+    CHECK(node.keeper.backend_evidence().backend() == is_nft);
+}
+
 TEST_CASE("keeper: another iptables makes it ambiguous until kubelet has made its chains there")
 {
     TwoBackends node{{.remembered = is_nft, .iptables_says = is_nft}};
