@@ -37,7 +37,7 @@ Losses& Losses::operator+=(const Losses& other)
 std::string to_string(const Losses& losses)
 {
     auto told = fmt::format("{}, {}, {}", counted(losses.tables, "table"), counted(losses.chains, "chain"),
-                                  counted(losses.rules, "rule"));
+                            counted(losses.rules, "rule"));
     if (losses.entries == 0)
         return told;
     const auto entries = fmt::format("{} {}", losses.entries, losses.entries == 1 ? "entry" : "entries");
