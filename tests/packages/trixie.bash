@@ -5,33 +5,16 @@
 
 source "$(dirname "${BASH_SOURCE[0]}")/packages.bash"
 
-# By the names that these have there: what the deb depends upon has to be found among them. iptables and nftables are for
-# a rehearsal. With apt, which is in every Debian, and would have to fetch whatever is missing.
-readonly trixie_packages=dbus,iptables,libcap2,libdate-tz3,libip4tc2,libip6tc2,libmnl0,libnftnl11,libsystemd0,nftables,systemd,systemd-sysv
-
+# Where the copy of the root is, in its own mount namespace.
 export copy=/run/copy
-
-# Prints where the root is: tests/support/roots.bash. Nothing may be changed there.
-trixie_root()
-(
-    source tests/support/roots.bash
-    # shellcheck disable=SC2317 # provide_root calls it
-    make_release()
-    {
-        bootstrap --variant=minbase --include="$1" trixie "$2"
-    }
-    # shellcheck disable=SC2034 # by its name
-    made_by=(tests/packages/trixie.bash)
-    provide_root /var/tmp/chainkeeper-packages-roots trixie made_by make_release "$trixie_packages"
-)
 
 # in_copy FUNCTION FILE...: runs a function in namespaces of its own, with a copy of the root that is gone afterwards in
 # $copy, in whose /srv are the files, and the script on standard input as /srv/script. There is no network.
 in_copy()
 {
     local root script
-    root=$(trixie_root)
     script=$(cat)
+    root=$(bash tests/packages/root.bash </dev/null)
     export -f "${1?}"
     # shellcheck disable=SC2016 # expanded by the inner shell
     unshare --mount --net --pid --fork --kill-child -- bash -euc '
