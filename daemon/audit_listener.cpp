@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/audit_listener.hpp"
 
-#include "daemon/writer_network.hpp"
+#include "daemon/process_network.hpp"
 
 #include <array>
 #include <cerrno>
@@ -110,7 +110,7 @@ bool is_end_of_namespace(const NetfilterConfig& config)
 
 bool may_be_ours(const NetfilterConfig& config)
 {
-    return !is_end_of_namespace(config) && network_of_writer("/proc", config.pid, config.comm) != WriterNetwork::other;
+    return !is_end_of_namespace(config) && network_of_writer("/proc", config.pid, config.comm) != ProcessNetwork::other;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "daemon/log.hpp"
 #include "daemon/node.hpp"
 #include "daemon/options.hpp"
+#include "daemon/process_network.hpp"
 #include "daemon/state_file.hpp"
 #include "daemon/version.hpp"
 
@@ -35,8 +36,27 @@ repair::Result<void> watch_clock(EventLoop& loop, const ClockJump& jump, Node& n
     });
 }
 
+// kubelet's chains are in the node's network namespace, which is that of process 1. In another they would be made where
+// nobody misses them.
+repair::Result<void> check_network(const DaemonOptions& options, ReportSink& sink)
+{
+    const auto network = options.any_network ? ProcessNetwork::ours : network_of_process("/proc", 1);
+    if (network == ProcessNetwork::other)
+        return tl::unexpected(repair::Error{
+            repair::ErrorCode::failed,
+            "this is not the network namespace of process 1, so it is not the node's, and nothing is kept here; "
+            "--any-network-namespace keeps it all the same"});
+    if (network == ProcessNetwork::unknown)
+        sink.report(Notice{.at = SystemClock{}.now(),
+                           .what = "process 1 cannot be seen in /proc (hidepid=?), so whether this is the node's network "
+                                   "namespace is not known; going on as if it were"});
+    return {};
+}
+
 repair::Result<int> serve(const DaemonOptions& options, ReportSink& sink)
 {
+    if (const auto checked = check_network(options, sink); !checked)
+        return tl::unexpected(checked.error());
     const auto runtime = runtime_directory();
     const auto lock = make_directory(runtime).and_then([&] { return lock_instance(runtime); });
     if (!lock)

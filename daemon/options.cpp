@@ -36,6 +36,8 @@ void add_daemon_options(CLI::App& app, DaemonOptions& options)
     add_policy_option(app, options.policy);
     add_assume_monitor_option(app, options.policy);
     app.add_flag("--dry-run", options.dry_run, "Report what would be repaired, and write nothing");
+    app.add_flag("--any-network-namespace", options.any_network,
+                 "Work in a network namespace that is not the node's (process 1's), too");
     app.add_option("--log-level", options.log_level, "debug, info, warning or error")
         ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
         ->type_name("LEVEL")

@@ -25,6 +25,7 @@ void add_assume_monitor_option(CLI::App& app, PolicyOptions& options);
 struct DaemonOptions {
     PolicyOptions policy;
     bool dry_run = false;
+    bool any_network = false;
     std::string log_level = "info";
 };
 void add_daemon_options(CLI::App& app, DaemonOptions& options);

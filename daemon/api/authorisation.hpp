@@ -26,8 +26,8 @@ struct Caller {
     std::string login;  // see login_of()
 };
 
-// Asks who calls, and whether that one may: root may do everything, and polkit says it of anybody else. Nothing of it
-// blocks; the call waits here until the answer is there.
+// Asks who calls, and whether that one may: root and the user that this process runs as may do everything, and polkit
+// says it of anybody else. Nothing of it blocks; the call waits here until the answer is there.
 //
 // Who calls is what the bus says of the connection (GetConnectionCredentials): the kernel named that user when the
 // connection was made, and the connection's name is never given to another. sd_bus_query_sender_creds() would block

@@ -40,7 +40,11 @@ struct HoldOptions {
 };
 int run_hold(const CommandOptions& options, const HoldOptions& hold);
 int run_release(const CommandOptions& options);
-int run_recheck(const CommandOptions& options, const std::string& reason);
+struct RecheckOptions {
+    std::string reason;
+    bool or_repair = false;  // as run_repair(), where no daemon can be asked
+};
+int run_recheck(const CommandOptions& options, const RecheckOptions& recheck);
 int run_reload(const CommandOptions& options);
 struct HistoryOptions {
     unsigned last = 20;

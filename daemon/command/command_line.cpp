@@ -74,8 +74,9 @@ void add_daemon_commands(CLI::App& app, Invocation& invocation)
                 [&] { return run_watch(options); });
     add_hold_commands(app, invocation);
     auto& recheck = add_command(app, invocation, "recheck", "Have the daemon look again when the ruleset has settled",
-                                [&] { return run_recheck(options, invocation.recheck_reason); });
-    recheck.add_option("--reason", invocation.recheck_reason, "Why, for the journal")->type_name("TEXT");
+                                [&] { return run_recheck(options, invocation.recheck); });
+    recheck.add_option("--reason", invocation.recheck.reason, "Why, for the journal")->type_name("TEXT");
+    recheck.add_flag("--or-repair", invocation.recheck.or_repair, "Where no daemon can be asked, do as repair does");
     add_command(app, invocation, "reload", "Have the daemon read its policy again",
                 [&] { return run_reload(options); });
     auto& history = add_command(app, invocation, "history", "Which flushes there were, and what became of them",

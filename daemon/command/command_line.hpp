@@ -16,7 +16,7 @@ struct Invocation {
     std::string rehearsed_backend;
     HoldOptions hold;
     HistoryOptions history;
-    std::string recheck_reason;
+    RecheckOptions recheck;
     std::filesystem::path policy_file;
     std::function<int()> run;
 };

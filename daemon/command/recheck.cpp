@@ -23,12 +23,14 @@ int tell(const CommandOptions& options, const Answer<void>& done, const char* ke
 
 }  // namespace
 
-int run_recheck(const CommandOptions& options, const std::string& reason)
+int run_recheck(const CommandOptions& options, const RecheckOptions& recheck)
 {
-    if (!reason.empty() && !is_hold_text(reason))
+    if (!recheck.reason.empty() && !is_hold_text(recheck.reason))
         return give_up(options, fmt::format("--reason: {}", hold_text_rule));
-    const auto asked =
-        DaemonClient::find().and_then([&](const DaemonClient& daemon) { return daemon.recheck(reason); });
+    const auto daemon = DaemonClient::find();
+    if (!daemon && recheck.or_repair)
+        return run_repair(options, false);
+    const auto asked = daemon.and_then([&](const DaemonClient& found) { return found.recheck(recheck.reason); });
     return tell(options, asked, "asked", "chainkeeperd looks again as soon as the ruleset has settled");
 }
 

@@ -95,7 +95,8 @@ std::filesystem::path write_policy(const Node& node, const PolicyText& policy)
 Process::Start daemon_start(const Node& node, const std::vector<std::string>& arguments)
 {
     Process::Start start{
-        .arguments = {CHAINKEEPERD, "--log-level", "debug", "--policy", policy_file(node).string()},
+        .arguments = {CHAINKEEPERD, "--any-network-namespace", "--log-level", "debug", "--policy",
+                      policy_file(node).string()},
         .environment = directories(node),
         .output = log_file(node),
         .errors = log_file(node),

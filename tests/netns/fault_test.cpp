@@ -159,6 +159,17 @@ TEST_CASE("without CAP_NET_ADMIN both programs say so in one sentence, and end w
     check_refuses(node, as_nobody(node, daemon_start(node, {})), sentence);
 }
 
+TEST_CASE("in a network namespace that is not the node's the daemon ends with 2, and the command works")
+{
+    Node node;
+    make_once(node);
+    write_policy(node, {});
+    auto start = daemon_start(node, {});
+    std::erase(start.arguments, "--any-network-namespace");
+    check_refuses(node, start, "this is not the network namespace of process 1");
+    CHECK(run_start(node, check_start(node)).exit_code == 0);
+}
+
 TEST_CASE("without nf_tables both programs say so in one sentence, and end with 2")
 {
     const Node node;
@@ -188,7 +199,7 @@ TEST_CASE("a daemon that was started without standard streams takes none of its 
     const auto policy = write_policy(node, {}).string();
     const auto folder = node.folder().string();
     const std::string script = R"(RUNTIME_DIRECTORY=$2 STATE_DIRECTORY=$2; export RUNTIME_DIRECTORY STATE_DIRECTORY
-                                  exec "$0" --policy "$1" --assume-monitor dead <&- >&- 2>&-)";
+                                  exec "$0" --any-network-namespace --policy "$1" --assume-monitor dead <&- >&- 2>&-)";
     Process daemon{{.arguments = {"sh", "-c", script, CHAINKEEPERD, policy, folder}}};
     await("the daemon is at work", [&] { return std::filesystem::exists(node.folder() / "lock"); });
     flush(Family::ipv4);

@@ -188,7 +188,9 @@ void BootedNode::start_daemon(std::string_view policy) const
 
 void BootedNode::show_machine_to_daemon() const
 {
-    extend("chainkeeperd", "[Service]\nBindReadOnlyPaths=/srv/machine-proc:/proc\n");
+    // Process 1 is the machine's there, which is in another network namespace.
+    extend("chainkeeperd", "[Service]\nProtectProc=default\nBindReadOnlyPaths=/srv/machine-proc:/proc\nExecStart=\n"
+                           "ExecStart=/usr/local/libexec/chainkeeper/chainkeeperd --any-network-namespace\n");
 }
 
 void BootedNode::start_kubelet(const std::string& arguments) const

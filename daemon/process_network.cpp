@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/writer_network.hpp"
+#include "daemon/process_network.hpp"
 
 #include "daemon/file_descriptor.hpp"
 
@@ -47,17 +47,33 @@ bool has_comm(int process, std::string_view comm)
     return line == std::string{comm} + '\n';
 }
 
+FileDescriptor open_process(const std::filesystem::path& proc, std::uint32_t pid)
+{
+    return open_directory(proc / fmt::format("{}", pid));
+}
+
+ProcessNetwork network_beside_ours(const std::filesystem::path& proc, const FileDescriptor& process)
+{
+    const auto own = network_of(open_directory(proc / "thread-self").number());
+    const auto network = network_of(process.number());
+    if (!own || !network)
+        return ProcessNetwork::unknown;
+    return *own == *network ? ProcessNetwork::ours : ProcessNetwork::other;
+}
+
 }  // namespace
 
-WriterNetwork network_of_writer(const std::filesystem::path& proc, std::uint32_t pid, std::string_view comm)
+ProcessNetwork network_of_process(const std::filesystem::path& proc, std::uint32_t pid)
 {
-    const auto writer = open_directory(proc / fmt::format("{}", pid));
-    const auto own = network_of(open_directory(proc / "thread-self").number());
-    const auto network = network_of(writer.number());
+    return network_beside_ours(proc, open_process(proc, pid));
+}
+
+ProcessNetwork network_of_writer(const std::filesystem::path& proc, std::uint32_t pid, std::string_view comm)
+{
+    const auto writer = open_process(proc, pid);
+    const auto network = network_beside_ours(proc, writer);
     // Last: while the number is still its own, it was so when the rest was read.
-    if (!own || !network || !has_comm(writer.number(), comm))
-        return WriterNetwork::unknown;
-    return *own == *network ? WriterNetwork::ours : WriterNetwork::other;
+    return has_comm(writer.number(), comm) ? network : ProcessNetwork::unknown;
 }
 
 }  // namespace chainkeeper::daemon
