@@ -5,44 +5,74 @@
 
 source "$(dirname "${BASH_SOURCE[0]}")/packages.bash"
 
-# By the names that these have there: what the deb depends upon has to be found among them. iptables and nftables are for
-# a rehearsal. With apt, which is in every Debian, and would have to fetch whatever is missing.
-readonly trixie_packages=dbus,iptables,libcap2,libdate-tz3,libip4tc2,libip6tc2,libmnl0,libnftnl11,libsystemd0,nftables,systemd
+# Where the copy of the root is, in its own mount namespace.
+export copy=/run/copy
 
-# Prints where the root is: tests/support/roots.bash. Nothing may be changed there.
-trixie_root()
-(
-    source tests/support/roots.bash
-    # shellcheck disable=SC2317 # provide_root calls it
-    make_release()
-    {
-        bootstrap --variant=minbase --include="$1" trixie "$2"
-    }
-    # shellcheck disable=SC2034 # by its name
-    made_by=(tests/packages/trixie.bash)
-    provide_root /var/tmp/chainkeeper-packages-roots trixie made_by make_release "$trixie_packages"
-)
-
-# Runs the script on standard input in a copy of the root that is gone afterwards, with the named files in its /srv, and
-# in namespaces of its own. There is no network, and no systemd runs.
-on_trixie()
+# in_copy FUNCTION FILE...: runs a function in namespaces of its own, with a copy of the root that is gone afterwards in
+# $copy, in whose /srv are the files, and the script on standard input as /srv/script. There is no network.
+in_copy()
 {
     local root script
-    root=$(trixie_root)
     script=$(cat)
+    root=$(bash tests/packages/root.bash </dev/null)
+    export -f "${1?}"
     # shellcheck disable=SC2016 # expanded by the inner shell
     unshare --mount --net --pid --fork --kill-child -- bash -euc '
-        root=$1 script=$2
-        shift 2
-        copy=/run/copy
+        root=$1 script=$2 inside=$3
+        shift 3
         mount -t tmpfs -o mode=0755 tmpfs /run
         mkdir "$copy" /run/upper /run/work
         mount -t overlay -o "lowerdir=$root,upperdir=/run/upper,workdir=/run/work" overlay "$copy"
-        mount -t proc proc "$copy/proc"
-        mount --rbind /sys "$copy/sys"
-        mount --rbind /dev "$copy/dev"
+        mount -t proc proc /proc
         cp --recursive "$@" "$copy/srv"
-        exec env --chdir="$copy" --ignore-environment PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-            chroot "$copy" bash -euc "$script"
-    ' on-trixie "$root" "$script" "$@"
+        echo "$script" >"$copy/srv/script"
+        "$inside"
+    ' in-copy "$root" "$script" "$@" </dev/null
+}
+
+inside_root()
+{
+    mount -t proc proc "$copy/proc"
+    mount --rbind /sys "$copy/sys"
+    mount --rbind /dev "$copy/dev"
+    exec env --ignore-environment PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+        chroot "$copy" bash -eu /srv/script
+}
+
+# The script has succeeded when it says so with its last line.
+inside_booted_root()
+{
+    cat >"$copy/etc/systemd/system/script.service" <<'UNIT'
+[Unit]
+After=multi-user.target dbus.service
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
+
+[Service]
+Type=oneshot
+ExecStart=bash -eu /srv/script
+StandardOutput=file:/srv/output
+StandardError=inherit
+TimeoutStartSec=120
+
+[Install]
+WantedBy=default.target
+UNIT
+    chroot "$copy" systemctl enable --quiet script.service
+    timeout 240 systemd-nspawn --quiet --directory="$copy" --boot --private-network --register=no --keep-unit \
+        --console=pipe >/run/console 2>&1 || true
+    cat "$copy/srv/output" || tail --lines=20 /run/console
+    tail --lines=1 "$copy/srv/output" | grep --quiet '^all is well:'
+}
+
+# With no systemd at work.
+on_trixie()
+{
+    in_copy inside_root "$@"
+}
+
+# With systemd and D-Bus at work.
+on_booted_trixie()
+{
+    in_copy inside_booted_root "$@"
 }
