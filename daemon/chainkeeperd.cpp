@@ -48,8 +48,9 @@ repair::Result<void> check_network(const DaemonOptions& options, ReportSink& sin
             "--any-network-namespace keeps it all the same"});
     if (network == ProcessNetwork::unknown)
         sink.report(Notice{.at = SystemClock{}.now(),
-                           .what = "process 1 cannot be seen in /proc (hidepid=?), so whether this is the node's network "
-                                   "namespace is not known; going on as if it were"});
+                           .what =
+                               "process 1 cannot be seen in /proc (hidepid=?), so whether this is the node's network "
+                               "namespace is not known; going on as if it were"});
     return {};
 }
 

@@ -11,8 +11,8 @@ namespace chainkeeper::daemon {
 enum class ProcessNetwork : std::uint8_t { ours, other, unknown };
 
 // Read from /proc/PID (`proc` is "/proc" but in tests). Unknown where there is no such process, or none that can be
-// seen. Needs no capability, as a look at /proc/PID/ns/net does (CAP_SYS_PTRACE, where the process has capabilities that
-// we lack).
+// seen. Needs no capability, as a look at /proc/PID/ns/net does (CAP_SYS_PTRACE, where the process has capabilities
+// that we lack).
 ProcessNetwork network_of_process(const std::filesystem::path& proc, std::uint32_t pid);
 
 // The same of a process of which somebody told. Unknown, too, where its number is another's by now, or where it runs

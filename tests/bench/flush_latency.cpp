@@ -177,7 +177,8 @@ public:
         setenv("RUNTIME_DIRECTORY", directory_.c_str(), 1);
         setenv("STATE_DIRECTORY", directory_.c_str(), 1);
         const auto file = (directory_ / "policy.toml").string();
-        child_ = need(repair::start_command({CHAINKEEPERD, "--any-network-namespace", "--policy", file, "--assume-monitor", "dead"}, {}));
+        child_ = need(repair::start_command(
+            {CHAINKEEPERD, "--any-network-namespace", "--policy", file, "--assume-monitor", "dead"}, {}));
     }
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;

@@ -175,6 +175,13 @@ void BootedNode::extend(const std::string& unit, std::string_view lines) const
     systemctl({"daemon-reload"});
 }
 
+void BootedNode::install_drop_in(const std::string& unit, const std::string& name) const
+{
+    must_run({"install", "-D", "--mode=644", fmt::format("--target-directory=/run/systemd/system/{}.service.d", unit),
+              "/usr/local/share/doc/chainkeeper/" + name});
+    systemctl({"daemon-reload"});
+}
+
 void BootedNode::write_policy(std::string_view text) const
 {
     write("/etc/chainkeeper/chainkeeper.toml", text);

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -55,10 +56,14 @@ public:
     // One property of a unit, say MainPID.
     [[nodiscard]] std::string property(const std::string& unit, const std::string& name) const;
     [[nodiscard]] bool is_active(const std::string& unit) const;
+    // One of its files, as it can be reached from here.
+    [[nodiscard]] std::filesystem::path file(std::string_view path) const { return container_.file(path); }
     void write(std::string_view path, std::string_view text) const;
     [[nodiscard]] std::string read(std::string_view path) const;
     // Further lines for a unit, until the end of the case: "[Service]\n…".
     void extend(const std::string& unit, std::string_view lines) const;
+    // The same with a drop-in that is installed as an example. Both can be had at once.
+    void install_drop_in(const std::string& unit, const std::string& name) const;
 
     // The daemon's policy, whole.
     void write_policy(std::string_view text) const;

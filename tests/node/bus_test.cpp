@@ -58,12 +58,34 @@ TEST_CASE("a plain user may look, and may change nothing")
     CHECK(node.status().at("hold").is_null());
 }
 
-TEST_CASE("busctl shows the interface")
+TEST_CASE("root may change everything, and so may whom polkit's rules allow it")
 {
     BootedNode node;
     node.start_kubelet();
     node.start_daemon(policy);
-    const auto interface = node.must_run(busctl("introspect", {}));
+    node.must_run(busctl("call", {"Hold", "tsb", "60", "because", "false"}));
+    CHECK(node.status().at("hold").is_object());
+    node.must_run(busctl("call", {"Reload"}));
+    node.must_run(busctl("call", {"Repair", "b", "false"}));
+    CHECK(node.run(as_plain_user(busctl("call", {"Release"}))).status != 0);
+    node.write("/etc/polkit-1/rules.d/10-test.rules", "polkit.addRule(function(action, subject) {\n"
+                                                      "if (action.id == 'org.chainkeeper1.hold' && subject.user == "
+                                                      "'nobody') return polkit.Result.YES; });\n");
+    node.systemctl({"restart", "polkit"});
+    const auto released = node.run(as_plain_user(busctl("call", {"Release"})));
+    CHECK(released.errors == "");
+    CHECK(node.status().at("hold").is_null());
+    CHECK(node.run(as_plain_user(busctl("call", {"Reload"}))).status != 0);
+    node.must_run({"rm", "/etc/polkit-1/rules.d/10-test.rules"});
+    node.systemctl({"restart", "polkit"});
+}
+
+TEST_CASE("busctl shows the interface to a plain user")
+{
+    BootedNode node;
+    node.start_kubelet();
+    node.start_daemon(policy);
+    const auto interface = node.must_run(as_plain_user(busctl("introspect", {})));
     for (const auto* const name :
          {".Check", ".Hold", ".Release", ".Reload", ".Repair", ".Decision", ".Mode", ".State"}) {
         CAPTURE(name);
