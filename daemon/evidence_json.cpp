@@ -37,7 +37,8 @@ json state_to_json(const State& state)
     json object{{"monitor", to_string(state.monitor)},
                 {"source", to_string(state.source)},
                 {"generation", state.generation},
-                {"ours", std::move(ours)}};
+                {"ours", std::move(ours)},
+                {"left_out", state.left_out}};
     if (state.canary_missing_since)
         object["canary_missing_since_ns"] = state.canary_missing_since->time_since_epoch().count();
     if (state.instance_since)
@@ -55,6 +56,18 @@ bool read_chains(const json& chains, State& state)
                if (table && name.is_string())
                    state.ours.emplace(*table, name.get<std::string>());
                return table && name.is_string();
+           });
+}
+
+// What an older daemon has kept is without it.
+bool read_left_out(const json& objects, State& state)
+{
+    if (objects.is_null())
+        return true;
+    return objects.is_array() && std::ranges::all_of(objects, [&](const json& object) {
+               if (object.is_string())
+                   state.left_out.insert(object.get<std::string>());
+               return object.is_string();
            });
 }
 
@@ -96,7 +109,7 @@ std::optional<State> state_from_json(const json& object, Instant now)
     state.source = *source;
     const bool read = read_instant(member(object, "canary_missing_since_ns"), now, state.canary_missing_since) &&
                       read_instance(member(object, "instance"), now, state) &&
-                      read_chains(member(object, "ours"), state);
+                      read_chains(member(object, "ours"), state) && read_left_out(member(object, "left_out"), state);
     return read ? std::optional{state} : std::nullopt;
 }
 

@@ -33,8 +33,8 @@ void Keeper::watch_families()
     watched_.clear();
     const auto now = parts_.clock.now();
     for (const auto& desired : settings_.desired)
-        watched_.push_back({.desired_family = desired.family,
-                            .desired = &desired,
+        watched_.push_back({.profile = desired,
+                            .desired = desired,
                             .evidence = {settings_.timing, now, settings_.assumed_monitor},
                             .limiter = policies::Limiter{settings_.policy.limits},
                             .due = now,
@@ -50,7 +50,7 @@ void Keeper::adopt(Settings settings, const std::string& reason)
     names_ = GuardedNames{settings_.desired};
     watch_families();
     for (const auto& old : before)
-        if (auto* const watched = find(old.desired_family)) {
+        if (auto* const watched = find(old.desired.family)) {
             if (!was_dry || is_dry(settings_))
                 watched->limiter = old.limiter;
             watched->limiter.adopt(settings_.policy.limits);
@@ -58,15 +58,17 @@ void Keeper::adopt(Settings settings, const std::string& reason)
         }
     if (!settings_.assumed_monitor)
         for (auto& watched : watched_)
-            if (const auto found = known.find(watched.desired_family); found != known.end())
+            if (const auto found = known.find(watched.desired.family); found != known.end()) {
                 watched.evidence.take_over(found->second);
+                take_profile(watched);
+            }
     report(Notice{.at = parts_.clock.now(), .what = reason});
 }
 
 Keeper::Watched* Keeper::find(repair::Family family)
 {
     const auto found =
-        std::ranges::find(watched_, family, [](const Watched& watched) { return watched.desired->family; });
+        std::ranges::find(watched_, family, [](const Watched& watched) { return watched.desired.family; });
     return found == watched_.end() ? nullptr : &*found;
 }
 
@@ -87,7 +89,7 @@ void Keeper::hear_generation(const repair::nft::Generation& generation)
             watched.evidence.lost_sight(parts_.clock.now());
         if (!transaction)
             continue;
-        const auto family = watched.desired->family;
+        const auto family = watched.desired.family;
         watched.in_burst = watched.in_burst || transaction->touched.contains(family);
         const auto canary = transaction->canaries.find(family);
         if (canary == transaction->canaries.end())
@@ -108,7 +110,7 @@ void Keeper::hear(const LegacyWrite& write)
     for (auto& watched : watched_) {
         if (watched.guarding == Guarding::never)
             continue;
-        const auto family = watched.desired->family;
+        const auto family = watched.desired.family;
         if (!write.touches(family)) {
             // A rule that took the place of another of the same length, a chain that was renamed.
             look_again_at(watched, watched.looked.value_or(write.at) + settings_.policy.guard.legacy_poll);
@@ -127,7 +129,7 @@ void Keeper::hear(const LegacyWrite& write)
 void Keeper::hear_elsewhere(const LegacyWrite& write)
 {
     for (auto& watched : watched_)
-        if (write.touches(watched.desired->family))
+        if (write.touches(watched.desired.family))
             look_again_at(watched, write.at + settings_.policy.repair.settle);
 }
 
@@ -189,6 +191,7 @@ void Keeper::hear_kubelet(const std::optional<KubeletUnit>& kubelet)
             watched.evidence.instance_began(kubelet->invocation, kubelet->active_since);
         else
             watched.evidence.instance_ended();
+        take_profile(watched);
     }
     const auto what = kubelet ? fmt::format("{} runs (invocation {})", kubelet->name, kubelet->invocation)
                               : std::string{"no kubelet unit is active"};
@@ -284,15 +287,17 @@ Keeper::Evidence Keeper::evidence() const
 {
     Evidence evidence;
     for (const auto& watched : watched_)
-        evidence.emplace(watched.desired->family, watched.evidence.state());
+        evidence.emplace(watched.desired.family, watched.evidence.state());
     return evidence;
 }
 
 void Keeper::restore_evidence(const Evidence& evidence)
 {
     for (auto& watched : watched_)
-        if (const auto found = evidence.find(watched.desired->family); found != evidence.end())
+        if (const auto found = evidence.find(watched.desired.family); found != evidence.end()) {
             watched.evidence.restore(found->second);
+            take_profile(watched);
+        }
 }
 
 }  // namespace chainkeeper::daemon

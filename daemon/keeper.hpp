@@ -48,6 +48,7 @@ public:
         policies::Policy policy;
         std::vector<repair::DesiredState> desired;  // a family each
         KubeletTiming timing;
+        bool newer_than_profiles = false;  // kubelet: what it makes is its own to say
         bool dry_run = false;
         std::optional<policies::Monitor> assumed_monitor;
         BackendEvidence backend;
@@ -133,8 +134,8 @@ public:
 
 private:
     struct Watched {
-        repair::Family desired_family;
-        const repair::DesiredState* desired;
+        repair::DesiredState profile;
+        repair::DesiredState desired;  // of the profile, without what kubelet leaves out
         KubeletEvidence evidence;
         policies::Limiter limiter;
         std::optional<Instant> due;  // to be looked at then, whatever is heard
@@ -155,6 +156,8 @@ private:
         std::optional<Instant> canary_missed;        // first, of this time; only on legacy
         std::optional<Instant> locked_out;           // since then the xtables lock is held by somebody else
         bool lock_reported = false;                  // of this time
+        bool nudged = false;                         // by us, and kubelet has not answered yet
+        std::map<std::string, unsigned> in_vain;     // what so many nudges in a row did not bring back
         std::set<KnownBackend> present;              // where chains of kubelet's were at the last look
     };
     enum class Progress { done, again };
@@ -177,6 +180,10 @@ private:
     void verify(Watched& watched, const Watched::Written& written);
     void hear_elsewhere(const LegacyWrite& write);
     static void postpone_deadline(Watched& watched, Instant at);
+    static void take_profile(Watched& watched);
+    void judge_answer(Watched& watched, const repair::Diagnosis& diagnosis);
+    void leave_out(Watched& watched, const std::set<std::string>& objects);
+    static bool is_nudged_in_vain(const Watched& watched);
     void wait_for_lock(Watched& watched, const repair::Plan& plan, repair::Outcome outcome);
     [[nodiscard]] KnownBackend backend_in_use() const;
     [[nodiscard]] repair::Result<repair::Snapshot> observe(const repair::DesiredState& desired) const;

@@ -68,7 +68,7 @@ void Keeper::learn_backend(Watched& watched, const repair::Diagnosis& diagnosis,
     auto& known = settings_.backend;
     const auto used = backend_in_use();
     std::set<KnownBackend> present;
-    if (watched.evidence.shows_foreign_chain(*watched.desired, diagnosis))
+    if (watched.evidence.shows_foreign_chain(watched.desired, diagnosis))
         present.insert(used);
     if (elsewhere != nullptr && !elsewhere->chains.empty())
         present.insert(other_than(used));

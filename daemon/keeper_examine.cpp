@@ -44,6 +44,8 @@ policies::Situation Keeper::situation_of(const Watched& watched, repair::Diagnos
                                   .initialising_until = watched.evidence.initialising_until(),
                                   .monitor_deadline = watched.evidence.deadline(),
                                   .monitor_patience = watched.evidence.patience(),
+                                  .nudged = watched.nudged,
+                                  .nudged_in_vain = is_nudged_in_vain(watched),
                                   .first_generation = std::nullopt,
                                   .last_generation = std::nullopt,
                                   .standoff_until = watched.limiter.standoff_until(parts_.clock.now())};
@@ -64,11 +66,11 @@ repair::Result<std::vector<Keeper::Examined>> Keeper::examine() const
 {
     std::vector<Examined> families;
     for (const auto& watched : watched_) {
-        const auto snapshot = observe(*watched.desired);
+        const auto snapshot = observe(watched.desired);
         if (!snapshot)
             return tl::unexpected(snapshot.error());
-        const auto elsewhere = look_elsewhere(watched.desired->family);
-        families.push_back(examined(watched, diagnose(*watched.desired, *snapshot, elsewhere ? &*elsewhere : nullptr)));
+        const auto elsewhere = look_elsewhere(watched.desired.family);
+        families.push_back(examined(watched, diagnose(watched.desired, *snapshot, elsewhere ? &*elsewhere : nullptr)));
     }
     return families;
 }
@@ -88,12 +90,12 @@ Keeper::Examined Keeper::examined(const Watched& watched, const repair::Diagnosi
     Examined examined;
     examined.diagnosis = watched.guarding != Guarding::never
                              ? diagnosis
-                             : repair::Diagnosis{.family = watched.desired->family, .findings = {}};
+                             : repair::Diagnosis{.family = watched.desired.family, .findings = {}};
     const auto situation = situation_of(watched, examined.diagnosis);
     examined.decision = policies::decide(situation, policy);
-    examined.at_flush = policies::decide(after_flush(situation, *watched.desired), policy);
+    examined.at_flush = policies::decide(after_flush(situation, watched.desired), policy);
     if (is_repair(examined.decision))
-        examined.plan = repair::make_plan(*watched.desired, examined.diagnosis, examined.decision.scope);
+        examined.plan = repair::make_plan(watched.desired, examined.diagnosis, examined.decision.scope);
     examined.monitor = watched.evidence.monitor();
     examined.source = watched.evidence.source();
     examined.guarding = watched.guarding;

@@ -94,7 +94,7 @@ void Keeper::look_at(Watched& watched)
             continue;
         report_trouble({repair::ErrorCode::unsettled,
                         fmt::format("{}: the ruleset moved on before each of {} commits; looking again when it rests",
-                                    to_string(watched.desired->family), stale_commits)});
+                                    to_string(watched.desired.family), stale_commits)});
         return look_again_at(watched, parts_.clock.now() + settings_.policy.repair.settle);
     }
 }
@@ -102,7 +102,7 @@ void Keeper::look_at(Watched& watched)
 Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
 {
     const auto used = backend_in_use();
-    const auto snapshot = observe(*watched.desired);
+    const auto snapshot = observe(watched.desired);
     if (!snapshot) {
         watched.diagnosis.reset();  // what cannot be looked at is not as it was last
         report_trouble(snapshot.error());
@@ -111,16 +111,17 @@ Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
         look_again_at(watched, parts_.clock.now() + (unsettled ? repair.settle_deadline : retry_interval));
         return Progress::done;
     }
-    const auto elsewhere = look_elsewhere(watched.desired->family);
-    learn_backend(watched, repair::diagnose(*watched.desired, *snapshot), elsewhere ? &*elsewhere : nullptr);
+    const auto elsewhere = look_elsewhere(watched.desired.family);
+    learn_backend(watched, repair::diagnose(watched.desired, *snapshot), elsewhere ? &*elsewhere : nullptr);
     watched.looked = parts_.clock.now();
     // kubelet's chains are in the other place: that is what has to be looked at.
     if (backend_in_use() != used)
         return look_once(watched, stale_commits);
-    const auto diagnosis = diagnose(*watched.desired, *snapshot, elsewhere ? &*elsewhere : nullptr);
+    judge_answer(watched, repair::diagnose(watched.desired, *snapshot));
+    const auto diagnosis = diagnose(watched.desired, *snapshot, elsewhere ? &*elsewhere : nullptr);
     watched.diagnosis = diagnosis;
     watched.wounded = diagnosis.anything_missing();
-    watched.evidence.saw(*watched.desired, diagnosis, parts_.clock.now());
+    watched.evidence.saw(watched.desired, diagnosis, parts_.clock.now());
     const auto decision = policies::decide(situation_of(watched, diagnosis), settings_.policy);
     return act(watched, diagnosis, decision, stale_commits);
 }
@@ -128,7 +129,7 @@ Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
 Keeper::Progress Keeper::act(Watched& watched, const Diagnosis& diagnosis, const Decision& decision,
                              unsigned stale_commits)
 {
-    const auto plan = is_repair(decision) ? repair::make_plan(*watched.desired, diagnosis, decision.scope)
+    const auto plan = is_repair(decision) ? repair::make_plan(watched.desired, diagnosis, decision.scope)
                                           : Plan{.family = diagnosis.family, .steps = {}};
     report_decision(watched, diagnosis, decision, plan);
     look_again_at(watched, decision.look_again);
@@ -167,6 +168,9 @@ Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, const Decisi
         look_again_at(watched, parts_.clock.now() + retry_interval);
     if (outcome.kind == Outcome::Kind::committed) {
         watched.evidence.wrote(plan);
+        watched.nudged = decision.scope.nudge;
+        if (!watched.nudged)
+            watched.in_vain.clear();
         watched.unverified = {.plan = plan, .scope = decision.scope};
     }
     return Progress::done;
@@ -192,21 +196,21 @@ void Keeper::wait_for_lock(Watched& watched, const Plan& plan, Outcome outcome)
 
 void Keeper::verify(Watched& watched, const Watched::Written& written)
 {
-    const auto snapshot = observe(*watched.desired);
+    const auto snapshot = observe(watched.desired);
     if (!snapshot) {
         report_trouble(snapshot.error());
         return look_again_at(watched, parts_.clock.now() + retry_interval);
     }
-    const auto elsewhere = look_elsewhere(watched.desired->family);
-    const auto after = diagnose(*watched.desired, *snapshot, elsewhere ? &*elsewhere : nullptr);
+    const auto elsewhere = look_elsewhere(watched.desired.family);
+    const auto after = diagnose(watched.desired, *snapshot, elsewhere ? &*elsewhere : nullptr);
     watched.diagnosis = after;
-    watched.evidence.saw(*watched.desired, after, parts_.clock.now());
+    watched.evidence.saw(watched.desired, after, parts_.clock.now());
     report(Verified{.at = parts_.clock.now(),
                     .fulfilled = repair::fulfilled(written.plan, after),
                     .nudged = written.scope.nudge,
                     .after = after});
     // Somebody was quicker, or there was more to do than fits into one plan.
-    if (!repair::make_plan(*watched.desired, after, written.scope).empty())
+    if (!repair::make_plan(watched.desired, after, written.scope).empty())
         look_again_at(watched, parts_.clock.now() + settings_.policy.repair.settle);
 }
 

@@ -58,6 +58,7 @@ void KubeletEvidence::forget()
 {
     conclude(Monitor::unknown, Source::none);
     state_.init_reported = false;
+    state_.left_out.clear();
 }
 
 void KubeletEvidence::instance_began(const std::string& invocation, Instant since)

@@ -51,6 +51,8 @@ public:
     void lost_sight(Instant at);
     // A plan of ours was committed: what it made says nothing about kubelet.
     void wrote(const repair::Plan& plan);
+    // kubelet was asked to make these, and made the rest.
+    void leaves_out(const std::set<std::string>& objects) { state_.left_out.insert(objects.begin(), objects.end()); }
     // kubelet let its deadline pass.
     void missed_deadline();
 
@@ -73,6 +75,7 @@ public:
         std::optional<Instant> instance_since;  // where it is known
         bool init_reported = false;             // by the journal of this instance
         std::uint32_t generation = 0;           // of the ruleset at the last look
+        std::set<std::string> left_out;         // repair::missing_objects that this instance does not make
         bool operator==(const State&) const = default;
     };
     [[nodiscard]] const State& state() const { return state_; }

@@ -32,11 +32,16 @@ std::string_view effective_version(const policies::Policy& policy, std::string_v
     return asks_kubelet ? kubelet_version : std::string_view{policy.kubelet.version};
 }
 
+bool is_newer_than_profiles(std::string_view version)
+{
+    const auto parsed = policies::parse_version(version);
+    return parsed && policies::is_newer_than_known(*parsed);
+}
+
 // What a kubelet makes that no profile was tested with is kubelet's to say: it is made to say it.
 policies::Policy for_version(policies::Policy policy, std::string_view version)
 {
-    const auto parsed = policies::parse_version(version);
-    if (parsed && policies::is_newer_than_known(*parsed))
+    if (is_newer_than_profiles(version))
         policy.repair.strategy = policies::Strategy::nudge;
     return policy;
 }
@@ -74,6 +79,7 @@ tl::expected<Keeper::Settings, std::string> make_settings(const policies::Policy
             .policy = for_version(policy, version),
             .desired = std::move(sets),
             .timing = {.monitor_interval = policy.kubelet.monitor_interval, .init_grace = policy.kubelet.init_grace},
+            .newer_than_profiles = is_newer_than_profiles(version),
             .dry_run = policy.repair.mode == policies::Mode::dry_run,
             .assumed_monitor = std::nullopt,
             .backend = backend};

@@ -94,11 +94,22 @@ bool is_only_to_be_reported(const Situation& situation, const Policy& policy)
     return !situation.diagnosis.anything_missing() && !may_rewrite;
 }
 
+bool has_deadline_passed(const Situation& situation)
+{
+    return situation.monitor_deadline && situation.now >= *situation.monitor_deadline;
+}
+
 // A Monitor that nothing is known of is taken for alive until its deadline.
 bool may_kubelet_still_act(const Situation& situation, const Policy& /*policy*/)
 {
-    const auto deadline_passed = situation.monitor_deadline && situation.now >= *situation.monitor_deadline;
-    return situation.diagnosis.mangle_canary_missing() && situation.monitor != Monitor::dead && !deadline_passed;
+    return situation.diagnosis.mangle_canary_missing() && situation.monitor != Monitor::dead &&
+           !has_deadline_passed(situation) && !situation.nudged;
+}
+
+// kubelet has been asked, and has some time left to answer.
+bool is_being_nudged(const Situation& situation)
+{
+    return situation.nudged && situation.diagnosis.mangle_canary_missing() && !has_deadline_passed(situation);
 }
 
 // Only a Monitor that is known to watch answers a nudge, and only what is missing is what it mends. A canary that holds
@@ -106,7 +117,8 @@ bool may_kubelet_still_act(const Situation& situation, const Policy& /*policy*/)
 bool can_be_nudged(const Situation& situation, const Policy& policy)
 {
     return policy.repair.strategy == Strategy::nudge && situation.monitor == Monitor::alive &&
-           situation.diagnosis.anything_missing() && situation.diagnosis.mangle_canary_whole();
+           !situation.nudged_in_vain && situation.diagnosis.anything_missing() &&
+           (situation.diagnosis.mangle_canary_whole() || is_being_nudged(situation));
 }
 
 // The mangle canary hides the flush from a Monitor that looks at nothing else.
@@ -157,7 +169,7 @@ std::optional<Instant> when_nudge_had_its_time(const Situation& situation, const
 {
     if (!may_write(situation, policy))
         return std::nullopt;
-    return situation.now + situation.monitor_patience;
+    return situation.monitor_deadline.value_or(situation.now + situation.monitor_patience);
 }
 
 // What a repair does with the canaries.

@@ -65,6 +65,10 @@ struct Situation {
     std::optional<Instant> monitor_deadline;    // the mangle canary is missing, and kubelet is given until then
     // How long kubelet is given once its mangle canary is gone: its interval, 5 s that it waits, and some slack.
     Duration monitor_patience = std::chrono::seconds{75};
+    // We have deleted its canary so that it rebuilds its chains, and nothing was lost since.
+    bool nudged = false;
+    // It was nudged, answered, and did not bring back what is missing.
+    bool nudged_in_vain = false;
 
     // The burst of changes that led here.
     std::optional<Instant> first_generation;

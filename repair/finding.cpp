@@ -8,6 +8,16 @@ namespace chainkeeper::repair {
 
 namespace {
 
+std::string object_name(Table table, const std::string& chain)
+{
+    return fmt::format("{} {}", to_string(table), chain);
+}
+
+std::string object_name(Family family, Table table, const std::string& chain, const Rule& rule)
+{
+    return fmt::format("{} {}", object_name(table, chain), to_string(family, rule));
+}
+
 std::string rule_text(Family family, const Finding& finding)
 {
     return finding.rule ? to_string(family, *finding.rule) : fmt::format("[{}]", finding.expressions);
@@ -115,6 +125,50 @@ bool Diagnosis::damaged() const
 {
     return std::ranges::any_of(findings,
                                [](const Finding& finding) { return finding.kind == FindingKind::chain_damaged; });
+}
+
+namespace {
+
+std::set<std::string> rules_of(const DesiredState& desired, const Finding& emptied)
+{
+    std::set<std::string> names;
+    for (const auto& chain : desired.chains)
+        if (chain.table == emptied.table && chain.name == emptied.chain)
+            for (const auto& rule : chain.rules)
+                names.insert(object_name(desired.family, chain.table, chain.name, rule));
+    return names;
+}
+
+}  // namespace
+
+std::set<std::string> missing_objects(const DesiredState& desired, const Diagnosis& diagnosis)
+{
+    std::set<std::string> names;
+    for (const auto& finding : diagnosis.findings) {
+        if (is_canary(finding))
+            continue;
+        if (finding.kind == FindingKind::chain_missing)
+            names.insert(object_name(finding.table, finding.chain));
+        else if (finding.kind == FindingKind::chain_emptied)
+            names.merge(rules_of(desired, finding));
+        else if (is_missing(finding) && finding.rule)
+            names.insert(object_name(desired.family, finding.table, finding.chain, *finding.rule));
+    }
+    return names;
+}
+
+DesiredState without(DesiredState desired, const std::set<std::string>& objects)
+{
+    std::erase_if(desired.chains,
+                  [&](const DesiredChain& chain) { return objects.contains(object_name(chain.table, chain.name)); });
+    for (auto& chain : desired.chains)
+        std::erase_if(chain.rules, [&](const Rule& rule) {
+            return objects.contains(object_name(desired.family, chain.table, chain.name, rule));
+        });
+    std::erase_if(desired.jumps, [&](const DesiredJump& jump) {
+        return objects.contains(object_name(desired.family, jump.table, jump.base_chain, jump.rule));
+    });
+    return desired;
 }
 
 }  // namespace chainkeeper::repair

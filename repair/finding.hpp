@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,5 +76,12 @@ struct Diagnosis {
     [[nodiscard]] bool anything_missing() const;
     [[nodiscard]] bool damaged() const;
 };
+
+// What is missing of kubelet's own, but for the canaries, each by a stable name: "filter KUBE-FIREWALL" for a chain,
+// "filter OUTPUT -j KUBE-FIREWALL" for a rule or a jump. Tables and base chains are nobody's.
+std::set<std::string> missing_objects(const DesiredState& desired, const Diagnosis& diagnosis);
+
+// The rest of `desired` when the objects of these names are left out.
+DesiredState without(DesiredState desired, const std::set<std::string>& objects);
 
 }  // namespace chainkeeper::repair

@@ -70,10 +70,15 @@ private:
     Variable path_{"PATH", folder_.string() + ":/usr/sbin:/usr/bin:/sbin:/bin"};
 };
 
-// Holds the xtables lock for so long.
-Process lock_for(const Node& node, const std::string& seconds)
+// Takes the xtables lock, flushes IPv4's tables under it, and holds it for so long. iptables is told of another lock,
+// or it would wait for this one.
+Process flush_and_lock_for(const Node& node, const std::string& seconds)
 {
-    return Process{{.arguments = {"flock", "/run/xtables.lock", "sleep", seconds},
+    const auto script =
+        fmt::format("printf '*nat\\n-F\\n-X\\nCOMMIT\\n*mangle\\n-F\\n-X\\nCOMMIT\\n*filter\\n-F\\n-X\\nCOMMIT\\n' | "
+                    "XTABLES_LOCKFILE={} iptables-legacy-restore --noflush && exec sleep {}",
+                    (node.folder() / "another.lock").string(), seconds);
+    return Process{{.arguments = {"flock", "/run/xtables.lock", "sh", "-c", script},
                     .environment = {},
                     .output = node.folder() / "flock.out",
                     .errors = node.folder() / "flock.log"}};
@@ -132,10 +137,10 @@ TEST_CASE("legacy: a lock that is held beyond its deadline is reported with its 
 {
     Node node{27, IptablesBackend::legacy};
     make_once(node);
-    const Daemon daemon{node, {.policy = {.lock_deadline = "300ms"}, .arguments = {"--assume-monitor=dead"}}};
+    const Daemon daemon{
+        node, {.policy = {.legacy_poll = "200ms", .lock_deadline = "300ms"}, .arguments = {"--assume-monitor=dead"}}};
     {
-        flush(Family::ipv4);
-        auto holder = lock_for(node, "2");
+        auto holder = flush_and_lock_for(node, "3");
         // flock(1) forks: the lock is its child's as well, and named is whoever took it.
         daemon.await_log("ipv4: lock_timeout: /run/xtables.lock is locked by flock (pid ");
         CHECK(node.examine(Family::ipv4).anything_missing());
@@ -153,13 +158,12 @@ TEST_CASE("legacy: while it waits for the lock the daemon answers on the bus")
     const PrivateBus bus{folder.path()};
     const Variable runtime{"RUNTIME_DIRECTORY", (node.folder() / "run").string()};
     make_once(node);
-    const Daemon daemon{
-        node,
-        {.policy = {.require_active = "false", .lock_deadline = "200ms"}, .arguments = {"--assume-monitor=dead"}}};
+    const Daemon daemon{node,
+                        {.policy = {.require_active = "false", .legacy_poll = "200ms", .lock_deadline = "200ms"},
+                         .arguments = {"--assume-monitor=dead"}}};
     const auto client = daemon::DaemonClient::find(std::chrono::seconds{10});
     REQUIRE(client);
-    flush(Family::ipv4);
-    auto holder = lock_for(node, "3");
+    auto holder = flush_and_lock_for(node, "5");
     daemon.await_log("ipv4: lock_timeout: ");
     std::vector<daemon::Duration> times;
     const daemon::SystemClock clock;
@@ -250,7 +254,7 @@ TEST_CASE("legacy: who had the lock and wrote nothing is not blamed for the next
     Node node{27, IptablesBackend::legacy};
     make_once(node);
     const Daemon daemon{node, {.arguments = {"--assume-monitor=dead"}}};
-    CHECK(lock_for(node, "0.5").await_end() == 0);
+    must_run({"flock", "/run/xtables.lock", "sleep", "0.5"});
     flush(Family::ipv4);
     node.await_healthy(Family::ipv4);
     daemon.await_log("flush by ");

@@ -80,6 +80,23 @@ void opted_out(const std::string& arguments)
 
 }  // namespace
 
+TEST_CASE("what a kubelet newer than all that is known does not make when it is nudged is not made for it")
+{
+    BootedNode node;
+    node.start_daemon("[kubelet]\nmonitor_interval = \"1s\"\n[repair]\nsettle = \"100ms\"\n");
+    node.start_kubelet("--version 1.99 --reported-version v1.99.0 --monitor-interval 1 --flush-wait 0.5");
+    node.await_log(
+        "ipv4: kubelet, which is newer than what is known of it, does not make: filter INPUT -j KUBE-FIREWALL; "
+        "filter KUBE-FIREWALL; filter OUTPUT -j KUBE-FIREWALL");
+    node.await_decision(Family::ipv4, "healthy");
+    node.systemctl({"restart", "chainkeeperd"});
+    node.await_decision(Family::ipv4, "healthy", 2);
+    CHECK(node.stays_untouched(2s));
+    CHECK(node.repairs().size() == 2);
+    for (const auto& repair : node.repairs())
+        CHECK_FALSE(repair.adds_chain({Family::ipv4, "filter", "KUBE-FIREWALL"}));
+}
+
 TEST_CASE("kubelet whose first init failed in a family has no Monitor there, and all comes from the daemon")
 {
     BootedNode node;

@@ -14,7 +14,7 @@ in_copy()
 {
     local root script
     script=$(cat)
-    root=$(bash tests/packages/root.bash </dev/null)
+    root=$(bash tests/packages/root.bash trixie </dev/null)
     export -f "${1?}"
     # shellcheck disable=SC2016 # expanded by the inner shell
     unshare --mount --net --pid --fork --kill-child -- bash -euc '

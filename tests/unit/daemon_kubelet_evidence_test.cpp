@@ -181,6 +181,7 @@ TEST_CASE("evidence: is written as JSON and read back the same")
     evidence.saw(desired, lacking({}), start);
     evidence.saw(desired, lacking_mangle_canary(), start + 1s);
     evidence.wrote(plan_of_everything());
+    evidence.leaves_out({"filter KUBE-FIREWALL", "filter INPUT -j KUBE-FIREWALL"});
     const daemon::Keeper::Evidence kept{{repair::Family::ipv4, evidence.state()},
                                         {repair::Family::ipv6, KubeletEvidence::State{}}};
     const auto text = daemon::to_json(kept, "here");
@@ -193,11 +194,20 @@ TEST_CASE("evidence: JSON that was never written is not read")
 {
     for (
         const auto* const text :
-        {"", "{", "[]", "3", "null", R"({"ipv5": {}})", R"({"ipv4": []})", R"({"ipv4": {}})",
+        {"",
+         "{",
+         "[]",
+         "3",
+         "null",
+         R"({"ipv5": {}})",
+         R"({"ipv4": []})",
+         R"({"ipv4": {}})",
          R"({"ipv4": {"monitor": "asleep", "source": "none", "ours": []}})",
          R"({"ipv4": {"monitor": "alive", "source": 7, "ours": []}})",
          R"({"ipv4": {"monitor": "alive", "source": "none", "ours": {}}})",
          R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [3]}})",
+         R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [], "left_out": {}}})",
+         R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [], "left_out": [3]}})",
          R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [{"table": "raw", "chain": "X"}]}})",
          R"({"ipv4": {"monitor": "alive", "source": "none", "ours": [], "canary_missing_since_ns": "soon"}})",
          R"({"ipv4": {"monitor": "alive", "source": "assumed", "ours": []}})",
@@ -380,6 +390,21 @@ TEST_CASE("evidence: the instance is kept")
             instance);
         CHECK_FALSE(daemon::evidence_from_json(text, "here", start));
     }
+}
+
+TEST_CASE("evidence: what an older daemon has kept is read, and what an instance leaves out is forgotten with it")
+{
+    const auto read = daemon::evidence_from_json(
+        R"({"scope": "here", "ipv4": {"monitor": "alive", "source": "presence", "ours": []}})", "here", start);
+    REQUIRE(read);
+    CHECK(read->at(repair::Family::ipv4).left_out.empty());
+    KubeletEvidence evidence{{}, start, std::nullopt};
+    evidence.instance_began("one", start);
+    evidence.leaves_out({"filter KUBE-FIREWALL"});
+    evidence.instance_began("one", start);
+    CHECK_FALSE(evidence.state().left_out.empty());
+    evidence.instance_began("two", start);
+    CHECK(evidence.state().left_out.empty());
 }
 
 TEST_CASE("evidence: what was kept is of no use for a deadline once the ruleset is another")

@@ -59,6 +59,8 @@ public:
     // Kubelet's chains, made in one transaction that is heard.
     void make_chains();
     void put_canaries_back();
+    // The last transaction, which is the keeper's own, is heard as the kernel tells of it.
+    void hear_own() { hear_generation("chainkeeperd"); }
     // What `iptables -F; iptables -X`, and `nft flush ruleset`, leave behind; each is heard as one transaction.
     void flush_filter();
     void flush_all();

@@ -408,6 +408,26 @@ TEST_CASE("only a Monitor that is known to watch is nudged")
     CHECK(each.decided() == Decision{Row::no_monitor, Action::repair, {.canaries = true}, std::nullopt});
 }
 
+TEST_CASE("a Monitor that answered and did not bring back what is missing is not nudged again")
+{
+    auto each = partial_flush();
+    each.policy.repair.strategy = Strategy::nudge;
+    each.situation.nudged_in_vain = true;
+    CHECK(each.decided() == Decision{Row::partial_flush, Action::repair, {.canaries = true}, std::nullopt});
+}
+
+TEST_CASE("a Monitor that we have nudged is waited for until its deadline")
+{
+    auto each = full_flush();
+    each.policy.repair.strategy = Strategy::nudge;
+    each.situation.nudged = true;
+    each.situation.monitor = Monitor::alive;
+    each.situation.monitor_deadline = now + tick;
+    CHECK(each.decided() == Decision{Row::nudge, Action::repair, {.nudge = true}, now + tick});
+    each.situation.monitor_deadline = now;
+    CHECK(to_string(each.decided()) == "repair: monitor_silent");
+}
+
 TEST_CASE("a canary that is gone has nudged already")
 {
     auto each = full_flush();

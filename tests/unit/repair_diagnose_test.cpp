@@ -185,6 +185,27 @@ TEST_CASE("a chain that lost all its rules is emptied, one that lost some lacks 
     CHECK(diagnosis.findings[1].rule == masquerade_rule());
 }
 
+TEST_CASE("what is missing has a name, by which it can be left out")
+{
+    auto each = of_1_24();
+    const Snapshot nothing{.family = Family::ipv4, .tables = {}, .chains = {}};
+    const auto all = missing_objects(each.desired, diagnose(each.desired, nothing));
+    CHECK(all.contains("filter KUBE-FIREWALL"));
+    CHECK(all.contains("filter INPUT -j KUBE-FIREWALL"));
+    for (const auto& chain : without(each.desired, all).chains)
+        CHECK(chain.is_canary());
+    CHECK(without(each.desired, all).jumps.empty());
+
+    auto& rules = each.chain(Table::nat, "KUBE-POSTROUTING").rules;
+    rules.clear();
+    const auto emptied = missing_objects(each.desired, each.diagnosed());
+    CHECK(emptied.size() == 3);
+    CHECK(emptied.contains("nat KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0"));
+    CHECK(diagnose(without(each.desired, emptied), each.snapshot).healthy());
+    CHECK(without(each.desired, {}).chains.size() == each.desired.chains.size());
+    CHECK(missing_objects(each.desired, {.family = Family::ipv4, .findings = {}}).empty());
+}
+
 TEST_CASE("a chain that holds nothing but a stranger lacks its rules, and is not emptied")
 {
     Case each;
