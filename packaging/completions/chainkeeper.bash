@@ -61,7 +61,7 @@ _chainkeeper_options()
     policy) echo "--help -h" ;;
     "policy check" | release | reload | status | watch) echo "--help -h --json" ;;
     hold) echo "--for --help -h --json --reason --stop" ;;
-    recheck) echo "--help -h --json --reason" ;;
+    recheck) echo "--help -h --json --or-repair --reason" ;;
     history) echo "--help -h --json --last --timeline" ;;
     esac
 }
