@@ -36,28 +36,28 @@ repair::Result<void> watch_clock(EventLoop& loop, const ClockJump& jump, Node& n
     });
 }
 
+// What a restart does not mend: RestartPreventExitStatus= of the unit.
+constexpr int not_the_nodes_network = 3;
+
 // kubelet's chains are in the node's network namespace, which is that of process 1. In another they would be made where
 // nobody misses them.
-repair::Result<void> check_network(const DaemonOptions& options, ReportSink& sink)
+bool is_to_be_kept(const DaemonOptions& options, ReportSink& sink)
 {
     const auto network = options.any_network ? ProcessNetwork::ours : network_of_process("/proc", 1);
     if (network == ProcessNetwork::other)
-        return tl::unexpected(repair::Error{
-            repair::ErrorCode::failed,
-            "this is not the network namespace of process 1, so it is not the node's, and nothing is kept here; "
-            "--any-network-namespace keeps it all the same"});
+        sink.report(Trouble{.at = SystemClock{}.now(),
+                            .what = "this is not the network namespace of process 1, so it is not the node's, and "
+                                    "nothing is kept here; --any-network-namespace keeps it all the same"});
     if (network == ProcessNetwork::unknown)
         sink.report(Notice{.at = SystemClock{}.now(),
                            .what =
                                "process 1 cannot be seen in /proc (hidepid=?), so whether this is the node's network "
                                "namespace is not known; going on as if it were"});
-    return {};
+    return network != ProcessNetwork::other;
 }
 
 repair::Result<int> serve(const DaemonOptions& options, ReportSink& sink)
 {
-    if (const auto checked = check_network(options, sink); !checked)
-        return tl::unexpected(checked.error());
     const auto runtime = runtime_directory();
     const auto lock = make_directory(runtime).and_then([&] { return lock_instance(runtime); });
     if (!lock)
@@ -92,6 +92,8 @@ int main(int argc, char** argv)
         return *exit_code;
 
     LogSink sink{options.log_level};
+    if (!is_to_be_kept(options, sink))
+        return not_the_nodes_network;
     const auto exit_code = serve(options, sink);
     sd_notify(0, "STOPPING=1");
     if (exit_code) {

@@ -131,10 +131,12 @@ TEST_CASE("where the processes of others are hidden the daemon says that it cann
 TEST_CASE("in a network namespace of its own the service refuses to start, unless it is told to")
 {
     BootedNode node;
-    node.extend("chainkeeperd", "[Service]\nPrivateNetwork=yes\nRestart=no\n");
+    node.extend("chainkeeperd", "[Service]\nPrivateNetwork=yes\nRestartSec=1ms\n");
     node.write_policy(policy);
     CHECK(node.run({"systemctl", "start", "chainkeeperd"}).status != 0);
-    CHECK(node.property("chainkeeperd", "ExecMainStatus") == "2");
+    CHECK(node.property("chainkeeperd", "ExecMainStatus") == "3");
+    CHECK(node.property("chainkeeperd", "ActiveState") == "failed");
+    CHECK(node.property("chainkeeperd", "NRestarts") == "0");
     node.await_log("this is not the network namespace of process 1");
     node.extend("chainkeeperd", "[Service]\nPrivateNetwork=yes\nExecStart=\n"
                                 "ExecStart=/usr/local/libexec/chainkeeper/chainkeeperd --any-network-namespace\n");
