@@ -85,7 +85,7 @@ _chainkeeper()
 
 _chainkeeperd()
 {
-    _chainkeeper_value || _chainkeeper_offer "--assume-monitor --dry-run --help -h --log-level --policy --version"
+    _chainkeeper_value || _chainkeeper_offer "--any-network-namespace --assume-monitor --dry-run --help -h --log-level --policy --version"
 }
 
 complete -F _chainkeeper chainkeeper
