@@ -7,11 +7,21 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
+#include <memory>
 #include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+#include <utility>
 
 namespace chainkeeper::daemon {
 
 namespace {
+
+// Between two tries to get the name that the bus's policy refuses us.
+constexpr std::uint64_t name_interval_usec = 5'000'000;
+
+struct EndTimer {
+    void operator()(sd_event_source* timer) const noexcept { sd_event_source_disable_unref(timer); }
+};
 
 std::uint32_t count(std::size_t number)
 {
@@ -47,6 +57,8 @@ struct BusObject::Connection {
     Interface interface;
     BusSlot table{};
     BusSlot name{};
+    std::unique_ptr<sd_event_source, EndTimer> again{};
+    bool told = false;  // that the name is not ours
 
     Connection(sd_bus& on, const Parts& parts) : bus{on}, trouble{parts.trouble}, interface {
         .requests = parts.requests, .clock = parts.clock, .authorisation = {on, parts.limits},
@@ -73,9 +85,32 @@ struct BusObject::Connection {
 
     static int on_name(sd_bus_message* answer, void* connection, sd_bus_error* /*error*/) noexcept
     {
+        auto& self = *static_cast<Connection*>(connection);
         const auto sentence = name_trouble(*answer);
-        if (!sentence.empty())
-            static_cast<Connection*>(connection)->trouble(sentence);
+        if (!sentence.empty() && !std::exchange(self.told, true))
+            self.trouble(sentence);
+        if (sd_bus_message_is_method_error(answer, SD_BUS_ERROR_ACCESS_DENIED) > 0)
+            self.ask_again();
+        return 0;
+    }
+
+    // What the policy files allow us is in force when the bus was reloaded, and had our user by then: a package that is
+    // just being installed may come to both later.
+    void ask_again() noexcept
+    {
+        sd_event_source* timer = nullptr;
+        const int result = sd_event_add_time_relative(sd_bus_get_event(&bus), &timer, CLOCK_MONOTONIC,
+                                                      name_interval_usec, 0, on_time, this);
+        again.reset(timer);
+        if (result < 0)
+            trouble(repair::system_error("waiting to ask for the name on the system bus again", -result).what);
+    }
+
+    static int on_time(sd_event_source* /*timer*/, std::uint64_t /*usec*/, void* connection) noexcept
+    {
+        auto& self = *static_cast<Connection*>(connection);
+        if (const int result = self.ask_for_name(); result < 0)
+            self.trouble(repair::system_error("asking for the name on the system bus again", -result).what);
         return 0;
     }
 

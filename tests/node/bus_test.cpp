@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/node/booted_node.hpp"
 
+#include "tests/netns/await.hpp"
 #include "tests/netns/node.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -13,6 +15,7 @@
 // org.chainkeeper1 on the system bus, and what the journal can be asked for.
 namespace chainkeeper::tests {
 
+using namespace std::chrono_literals;
 using repair::Family;
 
 namespace {
@@ -37,6 +40,21 @@ std::vector<std::string> as_plain_user(const std::vector<std::string>& command)
 }
 
 }  // namespace
+
+TEST_CASE("a name that the bus refuses is asked for again, until its policy is in force")
+{
+    const std::string file = "/usr/share/dbus-1/system.d/org.chainkeeper1.conf";
+    BootedNode node;
+    node.must_run({"mv", file, file + ".away"});
+    node.systemctl({"reload", "dbus"});
+    node.start_daemon(policy);
+    node.await_log("the system bus does not give us the name org.chainkeeper1");
+    node.must_run({"mv", file + ".away", file});
+    node.systemctl({"reload", "dbus"});
+    await(
+        "the daemon had its name", [&] { return node.run(busctl("get-property", {"State"})).status == 0; }, 50ms);
+    CHECK(node.count("does not give us the name") == 1);
+}
 
 TEST_CASE("a plain user may look, and may change nothing")
 {
