@@ -36,8 +36,9 @@ repair::Result<void> watch_clock(EventLoop& loop, const ClockJump& jump, Node& n
     });
 }
 
+constexpr int exit_cannot_go_on = 2;
 // What a restart does not mend: RestartPreventExitStatus= of the unit.
-constexpr int not_the_nodes_network = 3;
+constexpr int exit_not_the_nodes_network = 3;
 
 // kubelet's chains are in the node's network namespace, which is that of process 1. In another they would be made where
 // nobody misses them.
@@ -93,7 +94,7 @@ int main(int argc, char** argv)
 
     LogSink sink{options.log_level};
     if (!is_to_be_kept(options, sink))
-        return not_the_nodes_network;
+        return exit_not_the_nodes_network;
     const auto exit_code = serve(options, sink);
     sd_notify(0, "STOPPING=1");
     if (exit_code) {
@@ -101,5 +102,5 @@ int main(int argc, char** argv)
         return *exit_code;
     }
     sink.report(Trouble{.at = SystemClock{}.now(), .what = exit_code.error().what});
-    return 2;
+    return exit_cannot_go_on;
 }

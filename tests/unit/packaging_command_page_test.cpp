@@ -149,7 +149,7 @@ TEST_CASE("chainkeeper(1) has every exit code of command.hpp")
 TEST_CASE("chainkeeperd(8) has every exit code of the daemon")
 {
     // What the loop was stopped with is EXIT_SUCCESS.
-    auto codes = matches(source_text("daemon/chainkeeperd.cpp"), std::regex{R"(return (\d+);)"});
+    auto codes = matches(source_text("daemon/chainkeeperd.cpp"), std::regex{R"(constexpr int exit_\w+ = (\d+);)"});
     codes.insert(codes.begin(), "0");
     CHECK(difference(ManPage{"chainkeeperd.8"}.terms("EXIT STATUS"), codes) == "");
 }
