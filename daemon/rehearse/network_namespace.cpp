@@ -30,6 +30,14 @@ repair::Result<void> write_proc(const char* path, const std::string& text)
     return {};
 }
 
+// mount(2): only the propagation of a mount can be changed.
+repair::Error root_is_no_mount()
+{
+    return {repair::ErrorCode::failed,
+            "the root folder here is no mount point (a chroot?), so what is mounted for the "
+            "rehearsal would be seen outside: `mount --bind ROOT ROOT`, then enter it again"};
+}
+
 }  // namespace
 
 repair::Result<void> become_root_somewhere()
@@ -49,8 +57,9 @@ repair::Result<void> cover_run()
 {
     if (unshare(CLONE_NEWNS) != 0)
         return tl::unexpected(refused("making a mount namespace", errno));
-    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, nullptr) != 0)
+    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+        return tl::unexpected(errno == EINVAL ? root_is_no_mount() : refused("keeping mounts to ourselves", errno));
+    if (mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, nullptr) != 0)
         return tl::unexpected(refused("covering /run", errno));
     return {};
 }

@@ -18,23 +18,25 @@ namespace {
 
 constexpr const char* policy = "[repair]\nsettle = \"20ms\"\nlock_deadline = \"500ms\"\n";
 
-// A node whose iptables is iptables-legacy. The tables go with the network namespace alone, so the container is booted
-// anew behind it.
-class LegacyNode {
+// A node with iptables-legacy's tables. They go with the network namespace alone, so the container is booted anew
+// behind it.
+class NodeWithLegacy {
 public:
-    LegacyNode()
+    NodeWithLegacy() = default;
+    ~NodeWithLegacy() { node_.reboot(); }
+    NodeWithLegacy(const NodeWithLegacy&) = delete;
+    NodeWithLegacy& operator=(const NodeWithLegacy&) = delete;
+    NodeWithLegacy(NodeWithLegacy&&) = delete;
+    NodeWithLegacy& operator=(NodeWithLegacy&&) = delete;
+
+    // The node's iptables, and kubelet's from its next start on.
+    void choose_legacy()
     {
         for (const auto* const program : {"iptables", "ip6tables"})
             node_.must_run(
                 {"update-alternatives", "--quiet", "--set", program, fmt::format("/usr/sbin/{}-legacy", program)});
         node_.extend("kubelet", "[Service]\nEnvironment=IPTABLES=iptables-legacy IP6TABLES=ip6tables-legacy\n");
     }
-    ~LegacyNode() { node_.reboot(); }
-    LegacyNode(const LegacyNode&) = delete;
-    LegacyNode& operator=(const LegacyNode&) = delete;
-    LegacyNode(LegacyNode&&) = delete;
-    LegacyNode& operator=(LegacyNode&&) = delete;
-
     BootedNode* operator->() { return &node_; }
 
     // All that a restart which spares mangle takes.
@@ -63,6 +65,11 @@ public:
 
 private:
     BootedNode node_;
+};
+
+// One of which that is the iptables from the beginning.
+struct LegacyNode : NodeWithLegacy {
+    LegacyNode() { choose_legacy(); }
 };
 
 }  // namespace
@@ -107,6 +114,27 @@ TEST_CASE("with the drop-in for nf_tables alone the daemon says that it looks no
     node->await_log("only nf_tables is looked at");
     drop_filter_table();
     node->await_healthy();
+}
+
+TEST_CASE("a node whose iptables is switched is ambiguous until kubelet's next init, and then right")
+{
+    NodeWithLegacy node;
+    node->start_kubelet();
+    node->start_daemon(policy);
+    node->await_decision(Family::ipv4, "healthy");
+    CHECK(node->status().at("backend").at("name") == "nft");
+    node.choose_legacy();
+    node->await_log("iptables is another one by now");
+    drop_filter_table();
+    node->await_decision(Family::ipv4, "refuse: backend_ambiguous (");
+    CHECK(node->repairs().empty());
+    node->systemctl({"stop", "kubelet"});
+    node->start_kubelet();
+    node->await_log("ipv4: chain KUBE-IPTABLES-HINT is in table mangle of nf_tables too, which kubelet does not use");
+    CHECK(node->status().at("backend").at("name") == "legacy");
+    node.flush_filter();
+    node.await_whole();
+    CHECK(node->repairs().empty());
 }
 
 TEST_CASE("iptables-legacy-restore writes from within the unit when it is told to")
