@@ -177,6 +177,27 @@ TEST_CASE("keeper: a lock that somebody holds is tried again, reported once afte
     CHECK(node.sink.all<daemon::Committed>().back().outcome.kind == repair::Outcome::Kind::committed);
 }
 
+TEST_CASE("keeper: two locks that were each let go in time are not one that is held too long")
+{
+    TwoBackends node{{.policy = policies::BackendChoice::legacy}};
+    const repair::Outcome locked{
+        .kind = repair::Outcome::Kind::lock_timeout, .detail = "/run/xtables.lock is locked", .lock_holder = 4711};
+    for (int lock = 0; lock < 2; ++lock) {
+        node.legacy.fail_commit(locked);
+        CHECK(node.look() == Decisions{"repair: no_monitor"});
+        for (int tenth = 0; tenth < 30; ++tenth) {
+            node.clock.advance(100ms);
+            node.keeper.look();
+        }
+        CHECK(node.sink.all<daemon::Committed>().empty());
+        // Whoever had it put everything back.
+        node.legacy.fail_commit(std::nullopt);
+        node.make_chains(node.legacy);
+        CHECK(node.look() == Decisions{"healthy"});
+        TwoBackends::flush(node.legacy);
+    }
+}
+
 TEST_CASE("keeper: a lock that was taken and changed nothing costs no look before its time")
 {
     TwoBackends node{{.policy = policies::BackendChoice::legacy}};
