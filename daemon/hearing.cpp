@@ -28,6 +28,8 @@ void Hearing::hear(const repair::nft::Change& change, const GuardedNames& names)
         transaction_.canaries[change.family] = change.kind != Kind::chain_deleted;
     if (!names.is_loss(change))
         return;
+    if (names.touched_by(change))
+        transaction_.lost.insert(change.family);
     transaction_.losses += {.tables = change.kind == Kind::table_deleted ? 1U : 0U,
                             .chains = change.kind == Kind::chain_deleted ? 1U : 0U,
                             .rules = change.kind == Kind::rule_deleted ? 1U : 0U};

@@ -25,6 +25,7 @@ public:
     // What one transaction of somebody else's did to the guarded set.
     struct Transaction {
         std::set<repair::Family> touched;
+        std::set<repair::Family> lost;            // something guarded, or what holds it
         std::map<repair::Family, bool> canaries;  // the mangle canary: true where it was added, false where deleted
         Losses losses;
         Instant at;

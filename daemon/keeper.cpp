@@ -85,12 +85,15 @@ void Keeper::hear_generation(const repair::nft::Generation& generation)
     const bool gap = hearing_.take_gap();
     for (auto& watched : watched_) {
         watched.in_burst = watched.in_burst || gap;
-        if (gap)
+        if (gap) {
             watched.evidence.lost_sight(parts_.clock.now());
+            watched.nudged = false;
+        }
         if (!transaction)
             continue;
         const auto family = watched.desired.family;
         watched.in_burst = watched.in_burst || transaction->touched.contains(family);
+        watched.nudged = watched.nudged && !transaction->lost.contains(family);
         const auto canary = transaction->canaries.find(family);
         if (canary == transaction->canaries.end())
             continue;
@@ -117,6 +120,7 @@ void Keeper::hear(const LegacyWrite& write)
             continue;
         }
         is_news = watched.in_burst = true;
+        watched.nudged = watched.nudged && !write.losses_of(family).any();
         losses += write.losses_of(family);
         if (write.changed.contains({family, repair::Table::mangle}))
             postpone_deadline(watched, write.at);
@@ -150,8 +154,10 @@ void Keeper::postpone_deadline(Watched& watched, Instant at)
 void Keeper::hear_gap(const std::string& reason)
 {
     recheck(reason);
-    for (auto& watched : watched_)
+    for (auto& watched : watched_) {
         watched.evidence.lost_sight(parts_.clock.now());
+        watched.nudged = false;
+    }
 }
 
 void Keeper::recheck(const std::string& reason)
@@ -192,6 +198,8 @@ void Keeper::hear_kubelet(const std::optional<KubeletUnit>& kubelet)
         else
             watched.evidence.instance_ended();
         take_profile(watched);
+        watched.nudged = false;
+        watched.in_vain.clear();
     }
     const auto what = kubelet ? fmt::format("{} runs (invocation {})", kubelet->name, kubelet->invocation)
                               : std::string{"no kubelet unit is active"};

@@ -48,7 +48,8 @@ public:
         policies::Policy policy;
         std::vector<repair::DesiredState> desired;  // a family each
         KubeletTiming timing;
-        bool newer_than_profiles = false;  // kubelet: what it makes is its own to say
+        std::optional<bool>
+            newer_than_profiles;  // kubelet, where its version is known: it is its own to say what it makes
         bool dry_run = false;
         std::optional<policies::Monitor> assumed_monitor;
         BackendEvidence backend;
@@ -114,6 +115,7 @@ public:
         policies::Monitor monitor = policies::Monitor::unknown;
         KubeletEvidence::Source source = KubeletEvidence::Source::none;
         Guarding guarding = Guarding::always;
+        std::set<std::string> left_out;  // repair::missing_objects that kubelet does not make
         std::optional<Instant> monitor_deadline;
         std::optional<Instant> standoff_until;
         std::string standoff_against;
@@ -156,7 +158,7 @@ private:
         std::optional<Instant> canary_missed;        // first, of this time; only on legacy
         std::optional<Instant> locked_out;           // since then the xtables lock is held by somebody else
         bool lock_reported = false;                  // of this time
-        bool nudged = false;                         // by us, and kubelet has not answered yet
+        bool nudged = false;                         // by us, kubelet has not answered, and nothing was lost since
         std::map<std::string, unsigned> in_vain;     // what so many nudges in a row did not bring back
         std::set<KnownBackend> present;              // where chains of kubelet's were at the last look
     };
@@ -180,9 +182,10 @@ private:
     void verify(Watched& watched, const Watched::Written& written);
     void hear_elsewhere(const LegacyWrite& write);
     static void postpone_deadline(Watched& watched, Instant at);
-    static void take_profile(Watched& watched);
+    void take_profile(Watched& watched) const;
     void judge_answer(Watched& watched, const repair::Diagnosis& diagnosis);
     void leave_out(Watched& watched, const std::set<std::string>& objects);
+    void take_in(Watched& watched, const repair::Snapshot& snapshot);
     static bool is_nudged_in_vain(const Watched& watched);
     void wait_for_lock(Watched& watched, const repair::Plan& plan, repair::Outcome outcome);
     [[nodiscard]] KnownBackend backend_in_use() const;

@@ -99,6 +99,8 @@ Keeper::Examined Keeper::examined(const Watched& watched, const repair::Diagnosi
     examined.monitor = watched.evidence.monitor();
     examined.source = watched.evidence.source();
     examined.guarding = watched.guarding;
+    if (settings_.newer_than_profiles != false)
+        examined.left_out = watched.evidence.state().left_out;
     examined.monitor_deadline = situation.monitor_deadline;
     examined.standoff_until = situation.standoff_until;
     examined.standoff_against = situation.standoff_until ? watched.against : "";

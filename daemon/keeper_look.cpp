@@ -102,7 +102,7 @@ void Keeper::look_at(Watched& watched)
 Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
 {
     const auto used = backend_in_use();
-    const auto snapshot = observe(watched.desired);
+    const auto snapshot = observe(watched.profile);
     if (!snapshot) {
         watched.diagnosis.reset();  // what cannot be looked at is not as it was last
         report_trouble(snapshot.error());
@@ -117,6 +117,7 @@ Keeper::Progress Keeper::look_once(Watched& watched, unsigned stale_commits)
     // kubelet's chains are in the other place: that is what has to be looked at.
     if (backend_in_use() != used)
         return look_once(watched, stale_commits);
+    take_in(watched, *snapshot);
     judge_answer(watched, repair::diagnose(watched.desired, *snapshot));
     const auto diagnosis = diagnose(watched.desired, *snapshot, elsewhere ? &*elsewhere : nullptr);
     watched.diagnosis = diagnosis;

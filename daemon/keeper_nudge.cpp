@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/keeper.hpp"
 
+#include "repair/diagnose.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,39 +12,58 @@ namespace chainkeeper::daemon {
 
 namespace {
 
+using repair::Diagnosis;
+using Objects = std::set<std::string>;
+
 // kubelet tells nobody of an init that failed half-way. Two that leave out the same are its word.
 constexpr unsigned enough_nudges = 2;
 
-}  // namespace
-
-void Keeper::take_profile(Watched& watched)
+// The init may have failed for a whole table, where not even kubelet's canary came back.
+bool has_canary(const Diagnosis& diagnosis, repair::Table table)
 {
-    watched.desired = repair::without(watched.profile, watched.evidence.state().left_out);
+    return std::ranges::none_of(diagnosis.findings, [table](const repair::Finding& finding) {
+        return finding.table == table && is_canary(finding) && is_missing(finding);
+    });
 }
 
-// When its canary is back. Where somebody took something away since, what is missing may be missing for that.
-void Keeper::judge_answer(Watched& watched, const repair::Diagnosis& diagnosis)
+Diagnosis without_canaries(Diagnosis diagnosis)
 {
-    const auto& burst = hearing_.burst();
-    if (burst && (burst->losses.any() || !burst->gaps.empty()))
-        watched.nudged = false;
+    const auto whole = diagnosis;
+    std::erase_if(diagnosis.findings, [&](const repair::Finding& finding) {
+        return is_canary(finding) || !has_canary(whole, finding.table);
+    });
+    return diagnosis;
+}
+
+}  // namespace
+
+// What an instance leaves out is of use for as long as nobody knows better what it makes.
+void Keeper::take_profile(Watched& watched) const
+{
+    const bool is_profile_right = settings_.newer_than_profiles == false;
+    watched.desired =
+        is_profile_right ? watched.profile : repair::without(watched.profile, watched.evidence.state().left_out);
+}
+
+// kubelet has answered when its canary is back.
+void Keeper::judge_answer(Watched& watched, const Diagnosis& diagnosis)
+{
     if (!watched.nudged || diagnosis.mangle_canary_missing())
         return;
     watched.nudged = false;
     std::map<std::string, unsigned> in_vain;
-    std::set<std::string> left_out;
-    for (const auto& object : repair::missing_objects(watched.desired, diagnosis)) {
-        const auto nudges = watched.in_vain[object] + 1;
-        in_vain.emplace(object, nudges);
-        if (nudges >= enough_nudges)
-            left_out.insert(object);
-    }
+    for (const auto& object : repair::missing_objects(watched.desired, diagnosis))
+        in_vain.emplace(object, watched.in_vain[object] + 1);
     watched.in_vain = std::move(in_vain);
-    if (settings_.newer_than_profiles && !left_out.empty())
+    if (settings_.newer_than_profiles != true)
+        return;
+    auto left_out = repair::missing_objects(watched.desired, without_canaries(diagnosis));
+    std::erase_if(left_out, [&](const std::string& object) { return watched.in_vain[object] < enough_nudges; });
+    if (!left_out.empty())
         leave_out(watched, left_out);
 }
 
-void Keeper::leave_out(Watched& watched, const std::set<std::string>& objects)
+void Keeper::leave_out(Watched& watched, const Objects& objects)
 {
     watched.evidence.leaves_out(objects);
     take_profile(watched);
@@ -52,6 +73,28 @@ void Keeper::leave_out(Watched& watched, const std::set<std::string>& objects)
                        .what = fmt::format("kubelet, which is newer than what is known of it, does not make: {}; not "
                                            "guarded while it runs",
                                            fmt::join(objects, "; "))});
+}
+
+// What is left out we do not make, so somebody else has made it: kubelet, as far as anybody knows.
+void Keeper::take_in(Watched& watched, const repair::Snapshot& snapshot)
+{
+    const auto& left_out = watched.evidence.state().left_out;
+    if (left_out.empty())
+        return;
+    const auto missing = repair::missing_objects(watched.profile, repair::diagnose(watched.profile, snapshot));
+    Objects made;
+    std::ranges::set_difference(left_out, missing, std::inserter(made, made.end()));
+    // The rules of a chain that is missing are missing, too, but nobody tells of them one by one.
+    std::erase_if(made, [&](const std::string& object) {
+        return std::ranges::any_of(missing, [&](const std::string& each) { return object.starts_with(each + " "); });
+    });
+    if (made.empty())
+        return;
+    watched.evidence.makes(made);
+    take_profile(watched);
+    report(KubeletNews{.at = parts_.clock.now(),
+                       .family = watched.desired.family,
+                       .what = fmt::format("kubelet makes, after all: {}; guarded again", fmt::join(made, "; "))});
 }
 
 bool Keeper::is_nudged_in_vain(const Watched& watched)

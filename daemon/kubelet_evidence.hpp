@@ -53,6 +53,11 @@ public:
     void wrote(const repair::Plan& plan);
     // kubelet was asked to make these, and made the rest.
     void leaves_out(const std::set<std::string>& objects) { state_.left_out.insert(objects.begin(), objects.end()); }
+    // It made them nevertheless.
+    void makes(const std::set<std::string>& objects)
+    {
+        std::erase_if(state_.left_out, [&](const std::string& object) { return objects.contains(object); });
+    }
     // kubelet let its deadline pass.
     void missed_deadline();
 

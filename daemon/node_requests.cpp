@@ -31,6 +31,7 @@ Status::Family family_status(const Clock& clock, const Keeper::Examined& examine
             .monitor = examined.monitor,
             .source = examined.source,
             .guarded = examined.guarding != Keeper::Guarding::never,
+            .left_out = examined.left_out,
             .monitor_deadline = wall_of(clock, examined.monitor_deadline),
             .standoff_until = wall_of(clock, examined.standoff_until),
             .standoff_against = examined.standoff_against,

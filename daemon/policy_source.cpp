@@ -32,16 +32,17 @@ std::string_view effective_version(const policies::Policy& policy, std::string_v
     return asks_kubelet ? kubelet_version : std::string_view{policy.kubelet.version};
 }
 
-bool is_newer_than_profiles(std::string_view version)
+// Nothing while the version is not known.
+std::optional<bool> is_newer_than_profiles(std::string_view version)
 {
     const auto parsed = policies::parse_version(version);
-    return parsed && policies::is_newer_than_known(*parsed);
+    return parsed ? std::optional{policies::is_newer_than_known(*parsed)} : std::nullopt;
 }
 
 // What a kubelet makes that no profile was tested with is kubelet's to say: it is made to say it.
 policies::Policy for_version(policies::Policy policy, std::string_view version)
 {
-    if (is_newer_than_profiles(version))
+    if (is_newer_than_profiles(version) == true)
         policy.repair.strategy = policies::Strategy::nudge;
     return policy;
 }

@@ -80,6 +80,7 @@ json family_json(const Status::Family& family)
             {"monitor", to_string(family.monitor)},
             {"source", to_string(family.source)},
             {"guarded", family.guarded},
+            {"left_out", family.left_out},
             {"monitor_deadline", time_or_null(family.monitor_deadline)},
             {"standoff_until", time_or_null(family.standoff_until)},
             {"standoff_against", text_or_null(family.standoff_against)},

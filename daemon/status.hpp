@@ -10,6 +10,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ struct Status {
         policies::Decision decision;
         policies::Monitor monitor = policies::Monitor::unknown;
         KubeletEvidence::Source source = KubeletEvidence::Source::none;
-        bool guarded = true;  // kubelet makes chains in this family
+        bool guarded = true;             // kubelet makes chains in this family
+        std::set<std::string> left_out;  // repair::missing_objects that it does not make, and that are not guarded
         std::optional<policies::WallTime> monitor_deadline;
         std::optional<policies::WallTime> standoff_until;
         std::string standoff_against;  // the unit or the program that the limiter met

@@ -145,8 +145,6 @@ std::set<std::string> missing_objects(const DesiredState& desired, const Diagnos
 {
     std::set<std::string> names;
     for (const auto& finding : diagnosis.findings) {
-        if (is_canary(finding))
-            continue;
         if (finding.kind == FindingKind::chain_missing)
             names.insert(object_name(finding.table, finding.chain));
         else if (finding.kind == FindingKind::chain_emptied)

@@ -77,8 +77,8 @@ struct Diagnosis {
     [[nodiscard]] bool damaged() const;
 };
 
-// What is missing of kubelet's own, but for the canaries, each by a stable name: "filter KUBE-FIREWALL" for a chain,
-// "filter OUTPUT -j KUBE-FIREWALL" for a rule or a jump. Tables and base chains are nobody's.
+// What is missing of kubelet's own, each by a stable name: "filter KUBE-FIREWALL" for a chain, "filter OUTPUT -j
+// KUBE-FIREWALL" for a rule or a jump. Tables and base chains are nobody's; the rules of a missing chain go with it.
 std::set<std::string> missing_objects(const DesiredState& desired, const Diagnosis& diagnosis);
 
 // The rest of `desired` when the objects of these names are left out.

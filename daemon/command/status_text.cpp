@@ -114,8 +114,12 @@ void show_kubelet(const View& view)
     if (flag_member(kubelet, "opted_out"))
         view.screen.row("kubelet", "it makes no chains at all: makeIPTablesUtilChains is false");
     for (const auto& family : view.families())
-        if (member(family, "guarded") != false)
+        if (member(family, "guarded") != false) {
             view.screen.row("kubelet", of_family(family, listening_line(view, family)));
+            for (const auto& object : array_member(family, "left_out"))
+                view.screen.row("kubelet", of_family(family, fmt::format("does not make {}, which is not guarded",
+                                                                         object.get<std::string>())));
+        }
 }
 
 // What a decision comes to, in words.

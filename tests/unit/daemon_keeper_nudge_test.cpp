@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/keeper_node.hpp"
 
+#include <array>
 #include <doctest/doctest.h>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -29,7 +31,7 @@ UnitsSeen running(const std::string& invocation)
             .disruptor_jobs = {}};
 }
 
-Keeper::Settings settings(bool newer_than_profiles)
+Keeper::Settings settings(std::optional<bool> newer_than_profiles)
 {
     auto settings = KeeperNode::default_settings();
     settings.policy.repair.strategy = policies::Strategy::nudge;
@@ -39,7 +41,7 @@ Keeper::Settings settings(bool newer_than_profiles)
 
 // kubelet runs, watches, and does not make KUBE-FIREWALL, which is in its profile.
 struct NodeWithoutFirewall : KeeperNode {
-    explicit NodeWithoutFirewall(bool newer_than_profiles) : KeeperNode{settings(newer_than_profiles)}
+    explicit NodeWithoutFirewall(std::optional<bool> newer_than_profiles) : KeeperNode{settings(newer_than_profiles)}
     {
         desired = repair::without(desired, firewall_and_jumps);
         make_chains();
@@ -99,6 +101,76 @@ TEST_CASE("keeper: what a kubelet newer than all profiles was nudged to make twi
         CHECK(node.run_until(1s) == Decisions{"healthy"});
         CHECK_FALSE(node.has_firewall());
     }
+}
+
+TEST_CASE("keeper: what a kubelet was thought not to make is guarded again when it is there")
+{
+    NodeWithoutFirewall node{true};
+    node.be_nudged_and_answer();
+    node.be_nudged_and_answer();
+    CHECK(node.run_until(1s) == Decisions{"healthy"});
+    node.desired = guarded_since_1_27(ipv4);
+    node.make_chains();
+    CHECK(node.run_until(1s).empty());
+    CHECK(node.keeper.evidence().at(ipv4).left_out.empty());
+    CHECK(node.sink.all<daemon::KubeletNews>().back().what.find("makes, after all: filter ") != std::string::npos);
+    node.flush_filter();
+    CHECK(node.run_until(1s) == Decisions{"repair: nudge"});
+}
+
+TEST_CASE("keeper: what is left out is of no use where it is known what kubelet makes")
+{
+    NodeWithoutFirewall node{true};
+    node.be_nudged_and_answer();
+    node.be_nudged_and_answer();
+    CHECK(node.run_until(1s) == Decisions{"healthy"});
+    node.keeper.adopt(settings(std::nullopt), "the version is not known");
+    CHECK(node.run_until(1s) == Decisions{"healthy"});
+    node.keeper.adopt(settings(false), "there is a profile");
+    CHECK(node.run_until(1s) == Decisions{"repair: nudge"});
+}
+
+TEST_CASE(
+    "keeper: an init that failed for a whole table, kubelet's canary and all, says nothing, and is not waited for")
+{
+    NodeWithoutFirewall node{true};
+    node.flush_filter();
+    for (int nudge = 0; nudge < 2; ++nudge) {
+        CHECK(node.run_until(1s) == Decisions{"repair: nudge"});
+        node.hear_own();
+        node.put_canaries_back(std::array{repair::Table::mangle, repair::Table::nat});
+    }
+    CHECK(node.run_until(1s) == Decisions{"repair: partial_flush"});
+    CHECK(node.has_firewall());
+    CHECK(node.has_canaries());
+    CHECK(node.keeper.evidence().at(ipv4).left_out.empty());
+}
+
+TEST_CASE("keeper: a recheck, and what others do with rules of their own, do not end a nudge")
+{
+    NodeWithoutFirewall node{true};
+    CHECK(node.run_until(1s) == Decisions{"repair: nudge"});
+    node.hear_own();
+    node.keeper.recheck("iptables.service was restarted");
+    CHECK(node.run_until(1s) == Decisions{"repair: nudge"});
+    CHECK_FALSE(node.has_firewall());
+    node.put_canaries_back();
+    node.sync_services();
+    node.be_nudged_and_answer();
+    CHECK(node.run_until(1s) == Decisions{"healthy"});
+}
+
+TEST_CASE("keeper: the nudges of one kubelet do not count for the next")
+{
+    NodeWithoutFirewall node{true};
+    node.be_nudged_and_answer();
+    CHECK(node.run_until(1s) == Decisions{"repair: nudge"});
+    node.hear_own();
+    node.keeper.hear_units(running("two"));
+    node.keeper.hear_init(ipv4, true);
+    node.put_canaries_back();
+    CHECK(node.run_until(1s) == Decisions{"repair: nudge"});
+    CHECK(node.keeper.evidence().at(ipv4).left_out.empty());
 }
 
 TEST_CASE("keeper: where it is known what kubelet makes, two nudges in vain are enough, and it is rebuilt")

@@ -69,10 +69,10 @@ void KeeperNode::make_chains()
     hear_generation("kubelet");
 }
 
-void KeeperNode::put_canaries_back()
+void KeeperNode::put_canaries_back(std::span<const Table> tables)
 {
     backend.edit([&](FakeRuleset& ruleset) {
-        for (const auto table : repair::all_tables) {
+        for (const auto table : tables) {
             ruleset.create_table(Family::ipv4, table);
             ruleset.create_chain(Family::ipv4, table, std::string{canary});
         }
@@ -98,6 +98,13 @@ void KeeperNode::flush_all()
         hear(Kind::table_deleted, table);
     }
     hear_generation("nft");
+}
+
+void KeeperNode::sync_services()
+{
+    backend.edit([](FakeRuleset& ruleset) { ruleset.create_table(Family::ipv6, Table::filter); });
+    hear(Kind::rule_deleted, "filter", "KUBE-SERVICES");
+    hear_generation("iptables-restor");
 }
 
 void KeeperNode::change_something_else()

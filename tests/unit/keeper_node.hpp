@@ -5,6 +5,7 @@
 #include "tests/support/fake_backend.hpp"
 #include "tests/support/kubelet.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -58,12 +59,14 @@ public:
 
     // Kubelet's chains, made in one transaction that is heard.
     void make_chains();
-    void put_canaries_back();
+    void put_canaries_back(std::span<const repair::Table> tables = repair::all_tables);
     // The last transaction, which is the keeper's own, is heard as the kernel tells of it.
     void hear_own() { hear_generation("chainkeeperd"); }
     // What `iptables -F; iptables -X`, and `nft flush ruleset`, leave behind; each is heard as one transaction.
     void flush_filter();
     void flush_all();
+    // kube-proxy's sync, which deletes rules of its own.
+    void sync_services();
     // Another transaction, which touches nothing guarded, but is heard.
     void change_something_else();
     // Everything of kubelet's in IPv4, the canaries or all but the canaries.
