@@ -142,7 +142,10 @@ repair::Result<void> Node::connect_bus()
         return {};
     }
     object_ = std::make_unique<BusObject>(BusObject::Parts{
-        .requests = requests(), .clock = clock_, .trouble = [this](const std::string& what) { report_trouble(what); }});
+        .requests = requests(),
+        .clock = clock_,
+        .trouble = [this](const std::string& what) { report_trouble(what); },
+        .notice = [this](const std::string& what) { sink_.report(Notice{.at = clock_.now(), .what = what}); }});
     bus_reports_ = std::make_unique<BusReports>(*object_);
     sink_.add(*bus_reports_);
     bus_->subscribe({.connected = [this](sd_bus& connection) { attach_to(connection); },

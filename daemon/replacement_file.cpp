@@ -53,8 +53,10 @@ repair::Result<ReplacementFile> ReplacementFile::begin(const std::filesystem::pa
 {
     auto temporary = path;
     temporary += ".new";
-    FileDescriptor file{open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)};
-    // One that a crash left behind may have another mode.
+    // One that a crash left behind may be another user's.
+    unlink(temporary.c_str());
+    FileDescriptor file{open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
+    // Whatever the umask.
     if (!file || fchmod(file.number(), mode) != 0)
         return tl::unexpected(file_error(writing(path), errno));
     return ReplacementFile{path, std::move(temporary), std::move(file)};

@@ -5,6 +5,7 @@
 #include "repair/printable.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <fmt/format.h>
 #include <limits>
 #include <memory>
@@ -16,8 +17,9 @@ namespace chainkeeper::daemon {
 
 namespace {
 
-// Between two tries to get the name that the bus's policy refuses us.
-constexpr std::uint64_t name_interval_usec = 5'000'000;
+// Between two tries to get the name that the bus's policy refuses us: the first time, and at the most.
+constexpr std::chrono::microseconds first_name_interval = std::chrono::seconds{5};
+constexpr std::chrono::microseconds last_name_interval = std::chrono::minutes{5};
 
 struct EndTimer {
     void operator()(sd_event_source* timer) const noexcept { sd_event_source_disable_unref(timer); }
@@ -54,13 +56,15 @@ std::string name_trouble(sd_bus_message& answer)
 struct BusObject::Connection {
     sd_bus& bus;
     const std::function<void(const std::string&)>& trouble;
+    const std::function<void(const std::string&)>& notice;
     Interface interface;
     BusSlot table{};
     BusSlot name{};
     std::unique_ptr<sd_event_source, EndTimer> again{};
-    bool told = false;  // that the name is not ours
+    std::chrono::microseconds interval = first_name_interval;
+    std::string told{};  // of the name that is not ours
 
-    Connection(sd_bus& on, const Parts& parts) : bus{on}, trouble{parts.trouble}, interface {
+    Connection(sd_bus& on, const Parts& parts) : bus{on}, trouble{parts.trouble}, notice{parts.notice}, interface {
         .requests = parts.requests, .clock = parts.clock, .authorisation = {on, parts.limits},
         .place = place_of_this_process(), .properties = properties_of(parts.requests.status())
     } {}
@@ -87,11 +91,20 @@ struct BusObject::Connection {
     {
         auto& self = *static_cast<Connection*>(connection);
         const auto sentence = name_trouble(*answer);
-        if (!sentence.empty() && !std::exchange(self.told, true))
-            self.trouble(sentence);
+        if (std::exchange(self.told, sentence) != sentence)
+            self.tell(sentence);
         if (sd_bus_message_is_method_error(answer, SD_BUS_ERROR_ACCESS_DENIED) > 0)
             self.ask_again();
         return 0;
+    }
+
+    // Of the name; nothing is wrong with it where the sentence is empty.
+    void tell(const std::string& sentence) const
+    {
+        if (sentence.empty())
+            notice(fmt::format("the system bus has given us the name {} by now", bus_name::service));
+        else
+            trouble(sentence);
     }
 
     // What the policy files allow us is in force when the bus was reloaded, and had our user by then: a package that is
@@ -100,7 +113,8 @@ struct BusObject::Connection {
     {
         sd_event_source* timer = nullptr;
         const int result = sd_event_add_time_relative(sd_bus_get_event(&bus), &timer, CLOCK_MONOTONIC,
-                                                      name_interval_usec, 0, on_time, this);
+                                                      static_cast<std::uint64_t>(interval.count()), 0, on_time, this);
+        interval = std::min(2 * interval, last_name_interval);
         again.reset(timer);
         if (result < 0)
             trouble(repair::system_error("waiting to ask for the name on the system bus again", -result).what);

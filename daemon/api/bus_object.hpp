@@ -26,6 +26,7 @@ public:
         const Clock& clock;
         // Something of the bus does not work; the daemon does without.
         std::function<void(const std::string& sentence)> trouble;
+        std::function<void(const std::string& sentence)> notice;  // that a trouble is over
         Authorisation::Limits limits{};
     };
 

@@ -115,6 +115,7 @@ try {
         BusObject::Parts{.requests = requests(),
                          .clock = wall_clock,
                          .trouble = [this](const std::string& sentence) { note(troubles_, sentence); },
+                         .notice = [this](const std::string& sentence) { note(troubles_, sentence); },
                          .limits = limits_});
     attach();
     const auto added = loop.add_readable(wake_, [&] {

@@ -54,6 +54,7 @@ TEST_CASE("a name that the bus refuses is asked for again, until its policy is i
     await(
         "the daemon had its name", [&] { return node.run(busctl("get-property", {"State"})).status == 0; }, 50ms);
     CHECK(node.count("does not give us the name") == 1);
+    node.await_log("the system bus has given us the name org.chainkeeper1 by now");
 }
 
 TEST_CASE("a plain user may look, and may change nothing")

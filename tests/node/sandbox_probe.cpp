@@ -13,6 +13,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,6 +105,17 @@ int open_packet_socket()
     return error;
 }
 
+// As the group of root may: tests/node/sandbox_test.cpp listens there.
+int reach_container_runtime()
+{
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = "/run/containerd/containerd.sock"};
+    const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    // The interface takes any address by this pointer.
+    const int error = error_of(connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address));
+    close(descriptor);
+    return error;
+}
+
 constexpr Attempt attempts[]{
     {"write to /etc", [] { return make_file("/etc/sandbox-probe"); }},
     {"write to /usr", [] { return make_file("/usr/sandbox-probe"); }},
@@ -111,6 +123,7 @@ constexpr Attempt attempts[]{
     {"write to /proc/sys", [] { return open_to_write("/proc/sys/net/ipv4/ip_forward", 0); }},
     {"look into /root", [] { return error_of(access("/root", R_OK | X_OK)); }},
     {"read the shadow file", [] { return error_of(access("/etc/shadow", R_OK)); }},
+    {"reach a container runtime", reach_container_runtime},
     {"load a module", load_module},
     {"trace", [] { return in_child([] { return error_of(ptrace(PTRACE_TRACEME, 0, nullptr, nullptr)); }); }},
     {"mount", mount_something},

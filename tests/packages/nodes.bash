@@ -6,11 +6,18 @@
 
 source "$(dirname "${BASH_SOURCE[0]}")/roots.bash"
 
-# previous_deb DEB PREVIOUS: the same with a lower number, as if it were the one before.
+# What the version before had as its policy.
+older_policy()
+{
+    sed -i '1i # The policy of an older version.' "$1/etc/chainkeeper/chainkeeper.toml"
+}
+
+# previous_deb DEB PREVIOUS: the same with a lower number and another policy, as if it were the one before.
 previous_deb()
 {
     dpkg-deb --raw-extract "$1" "$scratch/unpacked"
     sed -i 's/^Version: .*/Version: 0.0.1/' "$scratch/unpacked/DEBIAN/control"
+    older_policy "$scratch/unpacked"
     dpkg-deb --root-owner-group --build "$scratch/unpacked" "$2" >/dev/null
 }
 
@@ -25,6 +32,7 @@ previous_rpm()
 {
     mkdir "$scratch/unpacked"
     rpm2cpio "$1" | (cd "$scratch/unpacked" && cpio --extract --make-directories --quiet)
+    older_policy "$scratch/unpacked"
     {
         printf '%s: %s\n' Name chainkeeper Version 0.0.1 Release 1 Summary "$(rpm --query --package --queryformat '%{SUMMARY}' "$1")" \
             License GPL-2.0-or-later AutoReqProv no
