@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/doctor/localnet_guard.hpp"
+#include "daemon/doctor/root.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chainkeeper::daemon::doctor {
+
+// In the order of what to look at first.
+enum class Verdict : std::uint8_t { critical, warning, unknown, ok, not_applicable };
+
+// "critical", …: the stable name in JSON. label_of(): short, for people.
+std::string_view to_string(Verdict verdict);
+std::string_view label_of(Verdict verdict);
+
+// What a check came to.
+struct Judgement {
+    Verdict verdict = Verdict::ok;
+    std::vector<std::string> evidence;  // sentences
+    std::string next_step;              // empty where nothing is to be done
+
+    // One thing more that was seen. The worst verdict counts, and of several as bad the first next step.
+    void add(Verdict worst, std::string seen, std::string_view step = "");
+    // It could not be looked at.
+    void add_unknown(std::string reason);
+};
+
+// What there is to look at.
+struct Node {
+    const Root& root;
+    const LocalnetGuard& localnet_guard;
+};
+
+// One thing that people look at by hand when a node's network is broken. Looking changes nothing.
+class Check {
+public:
+    Check() = default;
+    Check(const Check&) = delete;
+    Check& operator=(const Check&) = delete;
+    Check(Check&&) = delete;
+    Check& operator=(Check&&) = delete;
+    virtual ~Check() = default;
+
+    // Stable.
+    [[nodiscard]] virtual std::string_view name() const = 0;
+    // What it answers.
+    [[nodiscard]] virtual std::string_view question() const = 0;
+    [[nodiscard]] virtual Judgement examine(const Node& node) const = 0;
+};
+
+}  // namespace chainkeeper::daemon::doctor
