@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/doctor/check.hpp"
+
+namespace chainkeeper::daemon::doctor {
+
+// In percent of nf_conntrack_max: above it, new connections will soon be dropped, or are.
+inline constexpr unsigned conntrack_warning = 75;
+inline constexpr unsigned conntrack_critical = 95;
+
+// Is there room for new connections? A full table drops what opens one ("nf_conntrack: table full, dropping packet").
+class ConntrackCheck final : public Check {
+public:
+    [[nodiscard]] std::string_view name() const override { return "conntrack"; }
+    [[nodiscard]] std::string_view question() const override
+    {
+        return "has the table of connections room, and has it lost packets?";
+    }
+    [[nodiscard]] Judgement examine(const Node& node) const override;
+};
+
+}  // namespace chainkeeper::daemon::doctor

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/conntrack_check.hpp"
+#include "daemon/doctor/forwarding_check.hpp"
+#include "daemon/doctor/kernel_number.hpp"
+#include "tests/unit/doctor_root.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+// The checks of what the kernel says in /proc, on files written as the kernel writes them.
+
+using namespace chainkeeper::daemon::doctor;
+using chainkeeper::tests::DoctorRoot;
+using chainkeeper::tests::says;
+
+namespace {
+
+const ConntrackCheck conntrack;
+const ForwardingCheck forwarding;
+const GuardSeen guarded = true;
+const GuardSeen unguarded = false;
+
+const std::string header =
+    "entries  clashres found new invalid ignore delete chainlength insert insert_failed drop early_drop icmp_error  "
+    "expect_new expect_create expect_delete search_restart\n";
+
+// A line for a processor: only what has failed and what was dropped.
+std::string processor(unsigned insert_failed, unsigned drop)
+{
+    return fmt::format(
+        "00000010  00000001 00000002 00000000 00000003 00000000 00000000 00000004 00000000 {:08x} {:08x} "
+        "00000000 00000000  00000000 00000000 00000000 00000000\n",
+        insert_failed, drop);
+}
+
+void fill(const DoctorRoot& node, unsigned count, unsigned limit)
+{
+    node.write("proc/sys/net/netfilter/nf_conntrack_count", fmt::format("{}\n", count));
+    node.write("proc/sys/net/netfilter/nf_conntrack_max", fmt::format("{}\n", limit));
+    node.write("proc/net/stat/nf_conntrack", header + processor(0, 0) + processor(0, 0));
+}
+
+void set(const DoctorRoot& node, const std::string& name, unsigned value)
+{
+    node.write("proc/sys/net/" + name, fmt::format("{}\n", value));
+}
+
+// A node as kube-proxy and a bridge plugin leave it.
+void make_well(const DoctorRoot& node)
+{
+    set(node, "ipv4/ip_forward", 1);
+    set(node, "bridge/bridge-nf-call-iptables", 1);
+    for (const auto* const interface : {"all", "default", "eth0", "lo"})
+        for (const auto* const setting : {"rp_filter", "route_localnet"})
+            set(node, fmt::format("ipv4/conf/{}/{}", interface, setting), 0);
+}
+
+}  // namespace
+
+TEST_CASE("doctor: numbers of the kernel")
+{
+    CHECK(number_of("12\n") == 12);
+    CHECK(number_of(" \t7 ") == 7);
+    CHECK(number_of("0000001f", 16) == 31);
+    for (const auto* const text : {"", "\n", "-1", "1 2", "0x1f", "12z", "99999999999999999999999"})
+        CHECK_FALSE(number_of(text).has_value());
+}
+
+TEST_CASE("doctor conntrack: no file, no verdict")
+{
+    const DoctorRoot node;
+    CHECK(node.examine(conntrack).verdict == Verdict::not_applicable);
+}
+
+TEST_CASE("doctor conntrack: how full the table is")
+{
+    const DoctorRoot node;
+    fill(node, 75, 100);
+    CHECK(node.examine(conntrack).verdict == Verdict::ok);
+    CHECK(says(node.examine(conntrack), "75 of 100 connections (75.0 %)"));
+    CHECK(node.examine(conntrack).next_step.empty());
+    fill(node, 76, 100);
+    CHECK(node.examine(conntrack).verdict == Verdict::warning);
+    CHECK(says(node.examine(conntrack), "Raise net.netfilter.nf_conntrack_max"));
+    fill(node, 95, 100);
+    CHECK(node.examine(conntrack).verdict == Verdict::warning);
+    fill(node, 951, 1000);
+    CHECK(node.examine(conntrack).verdict == Verdict::critical);
+    fill(node, 951, 4000);
+    CHECK(node.examine(conntrack).verdict == Verdict::ok);
+    fill(node, 951, 0);
+    CHECK(node.examine(conntrack).verdict == Verdict::ok);
+    CHECK(says(node.examine(conntrack), "without a limit"));
+}
+
+TEST_CASE("doctor conntrack: what was lost is the sum of all processors, in hexadecimal")
+{
+    const DoctorRoot node;
+    fill(node, 1, 100);
+    const auto losses = [&](const std::string& statistics) {
+        node.write("proc/net/stat/nf_conntrack", statistics);
+        return node.examine(conntrack);
+    };
+    auto judgement = losses(header + processor(0x1f, 0) + processor(1, 0));
+    CHECK(judgement.verdict == Verdict::warning);
+    CHECK(says(judgement, "insert_failed = 32 "));
+    CHECK_FALSE(says(judgement, "drop ="));
+    judgement = losses(header + processor(0, 0) + processor(0, 0xa));
+    CHECK(judgement.verdict == Verdict::warning);
+    CHECK(says(judgement, "drop = 10 "));
+    // The columns are found by their names: a kernel may have others.
+    judgement = losses("entries  drop insert_failed\n00000001  00000000 00000002\n");
+    CHECK(says(judgement, "insert_failed = 2 "));
+    CHECK(losses(header).verdict == Verdict::ok);
+    for (const auto* const broken :
+         {"", "entries\n00000001\n", "insert_failed drop\nzz zz\n", "insert_failed drop\n0\n"})
+        CHECK(losses(broken).verdict == Verdict::unknown);
+    node.remove("proc/net/stat/nf_conntrack");
+    CHECK(node.examine(conntrack).verdict == Verdict::ok);
+    CHECK(says(node.examine(conntrack), "losses are not counted"));
+}
+
+TEST_CASE("doctor conntrack: a full table that loses packets is critical, and both is said")
+{
+    const DoctorRoot node;
+    fill(node, 100, 100);
+    node.write("proc/net/stat/nf_conntrack", header + processor(0, 5));
+    const auto judgement = node.examine(conntrack);
+    CHECK(judgement.verdict == Verdict::critical);
+    CHECK(says(judgement, "100 of 100"));
+    CHECK(says(judgement, "drop = 5"));
+    CHECK(judgement.next_step.starts_with("Raise"));
+}
+
+TEST_CASE("doctor conntrack: what is no number is unknown")
+{
+    const DoctorRoot node;
+    fill(node, 1, 100);
+    node.write("proc/sys/net/netfilter/nf_conntrack_max", "many\n");
+    CHECK(node.examine(conntrack).verdict == Verdict::unknown);
+    CHECK(says(node.examine(conntrack), "nf_conntrack_max: holds no number"));
+    node.remove("proc/sys/net/netfilter/nf_conntrack_count");
+    CHECK(node.examine(conntrack).verdict == Verdict::unknown);
+}
+
+TEST_CASE("doctor forwarding: a node that routes is well, and an image has nothing to say")
+{
+    const DoctorRoot node;
+    CHECK(node.examine(forwarding).verdict == Verdict::not_applicable);
+    make_well(node);
+    const auto judgement = node.examine(forwarding, unguarded);
+    CHECK(judgement.verdict == Verdict::ok);
+    CHECK(judgement.next_step.empty());
+    CHECK(says(judgement, "route_localnet is off"));
+}
+
+TEST_CASE("doctor forwarding: without ip_forward it is critical")
+{
+    const DoctorRoot node;
+    make_well(node);
+    set(node, "ipv4/ip_forward", 0);
+    CHECK(node.examine(forwarding).verdict == Verdict::critical);
+    CHECK(says(node.examine(forwarding), "Set net.ipv4.ip_forward = 1"));
+    set(node, "ipv4/ip_forward", 1);
+    CHECK(node.examine(forwarding).verdict == Verdict::ok);
+    node.write("proc/sys/net/ipv4/ip_forward", "yes");
+    CHECK(node.examine(forwarding).verdict == Verdict::unknown);
+}
+
+TEST_CASE("doctor forwarding: a bridge that iptables does not see is a warning")
+{
+    const DoctorRoot node;
+    make_well(node);
+    set(node, "bridge/bridge-nf-call-iptables", 0);
+    CHECK(node.examine(forwarding).verdict == Verdict::warning);
+    CHECK(says(node.examine(forwarding), "set net.bridge.bridge-nf-call-iptables = 1"));
+    node.remove("proc/sys/net/bridge");
+    CHECK(node.examine(forwarding).verdict == Verdict::warning);
+    CHECK(says(node.examine(forwarding), "modprobe br_netfilter"));
+    set(node, "bridge/bridge-nf-call-iptables", 1);
+    CHECK(node.examine(forwarding).verdict == Verdict::ok);
+}
+
+TEST_CASE("doctor forwarding: strict rp_filter is noted, and no fault")
+{
+    const DoctorRoot node;
+    make_well(node);
+    set(node, "ipv4/conf/eth0/rp_filter", 1);
+    set(node, "ipv4/conf/lo/rp_filter", 2);
+    CHECK(node.examine(forwarding).verdict == Verdict::ok);
+    CHECK(says(node.examine(forwarding), "net.ipv4.conf.*.rp_filter = 1 (eth0), strict"));
+}
+
+TEST_CASE("doctor forwarding: route_localnet of any interface wants KUBE-FIREWALL")
+{
+    const DoctorRoot node;
+    make_well(node);
+    for (const auto* const interface : {"all", "eth0", "default"}) {
+        const auto setting = fmt::format("ipv4/conf/{}/route_localnet", interface);
+        set(node, setting, 1);
+        auto judgement = node.examine(forwarding, unguarded);
+        CHECK(judgement.verdict == Verdict::critical);
+        CHECK(says(judgement, fmt::format("route_localnet = 1 ({})", interface)));
+        CHECK(says(judgement, "CVE-2020-8558"));
+        CHECK(node.examine(forwarding, guarded).verdict == Verdict::ok);
+        judgement = node.examine(forwarding, tl::unexpected(std::string{"no rights"}));
+        CHECK(judgement.verdict == Verdict::unknown);
+        CHECK(says(judgement, "no rights"));
+        set(node, setting, 0);
+        CHECK(node.examine(forwarding, unguarded).verdict == Verdict::ok);
+    }
+    for (int index = 0; index < 7; ++index)
+        set(node, fmt::format("ipv4/conf/eth{}/route_localnet", index), 1);
+    CHECK(says(node.examine(forwarding, unguarded), "(eth0, eth1, eth2, eth3, eth4 and 2 more)"));
+}
