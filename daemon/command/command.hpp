@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 namespace chainkeeper::daemon {
 
@@ -28,6 +29,14 @@ int run_policy_check(const std::filesystem::path& file, bool json);
 int run_policy_show(const CommandOptions& options);
 // `backend`: "nft", "legacy", "both"; empty: that of this machine's iptables.
 int run_rehearse(const CommandOptions& options, const std::string& backend);
+
+struct DoctorOptions {
+    bool list = false;                // the checks there are, and nothing else
+    std::vector<std::string> checks;  // those of these names; empty: all
+    std::filesystem::path root = "/";
+};
+// Looks, and never asks the daemon.
+int run_doctor(const CommandOptions& options, const DoctorOptions& wanted);
 
 // Those that are about the daemon. Without one, status looks by itself, history reads its file, and the rest says how
 // to start it.

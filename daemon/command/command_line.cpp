@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/command/command_line.hpp"
 
+#include "daemon/doctor/checks.hpp"
 #include "daemon/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -48,6 +49,33 @@ void add_commands(CLI::App& app, Invocation& invocation)
                 [&] { return run_policy_check(invocation.policy_file, options.json); })
         .add_option("FILE", invocation.policy_file, "The policy file")
         ->required();
+}
+
+std::vector<std::string> check_names()
+{
+    std::vector<std::string> names;
+    for (const auto* const check : doctor::all_checks())
+        names.emplace_back(check->name());
+    return names;
+}
+
+void add_doctor_command(CLI::App& app, Invocation& invocation)
+{
+    auto& wanted = invocation.doctor;
+    auto& command = add_command(app, invocation, "doctor",
+                                "What people check by hand on a node whose network is broken; changes nothing",
+                                [&] { return run_doctor(invocation.options, wanted); });
+    auto& checks =
+        *command.add_option("--check", wanted.checks, "Only the check of that name; may be given several times")
+             ->check(CLI::IsMember(check_names()))
+             ->allow_extra_args(false)
+             ->type_name("NAME");
+    auto& root = *command.add_option("--root", wanted.root, "Look at this folder as the root of the node: an image")
+                      ->type_name("DIR")
+                      ->capture_default_str();
+    command.add_flag("--list", wanted.list, "Print the names of the checks, and look at nothing")
+        ->excludes(&checks)
+        ->excludes(&root);
 }
 
 // The reason is for whoever reads the journal and the status meanwhile.
@@ -100,6 +128,7 @@ void add_command_line(CLI::App& app, Invocation& invocation)
     app.require_subcommand(1);
     app.footer("Exit codes: 0 healthy or done, 1 something is missing or went wrong, 2 cannot tell.");
     add_commands(app, invocation);
+    add_doctor_command(app, invocation);
     add_daemon_commands(app, invocation);
 }
 

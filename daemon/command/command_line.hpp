@@ -17,6 +17,7 @@ struct Invocation {
     HoldOptions hold;
     HistoryOptions history;
     RecheckOptions recheck;
+    DoctorOptions doctor;
     std::filesystem::path policy_file;
     std::function<int()> run;
 };

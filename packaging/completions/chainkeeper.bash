@@ -15,6 +15,12 @@ _chainkeeper_offer_files()
     mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
 }
 
+_chainkeeper_offer_folders()
+{
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -d -- "${COMP_WORDS[COMP_CWORD]}")
+}
+
 # The value of an option, where the word before is one that has a value. bash takes the = of --option=value for a word of
 # its own.
 _chainkeeper_value()
@@ -31,6 +37,8 @@ _chainkeeper_value()
     --assume-monitor) _chainkeeper_offer "alive dead unknown" ;;
     --log-level) _chainkeeper_offer "debug info warning error" ;;
     --for) _chainkeeper_offer "30m 1h 2h 8h 24h" ;;
+    --check) _chainkeeper_offer "cni conntrack forwarding saved-rules tools" ;;
+    --root) _chainkeeper_offer_folders ;;
     --last | --reason) COMPREPLY=() ;;
     *) return 1 ;;
     esac
@@ -55,6 +63,7 @@ _chainkeeper_options()
     case $1 in
     "") echo "--help -h --version" ;;
     check | "policy show") echo "--help -h --json --policy" ;;
+    doctor) echo "--check --help -h --json --list --root" ;;
     plan) echo "--assume-monitor --help -h --json --policy" ;;
     repair) echo "--assume-monitor --dry-run --help -h --json --policy" ;;
     rehearse) echo "--backend --help -h --json --policy" ;;
@@ -76,7 +85,7 @@ _chainkeeper()
         return
     fi
     case $command in
-    "") _chainkeeper_offer "check history hold plan policy recheck rehearse release reload repair status watch" ;;
+    "") _chainkeeper_offer "check doctor history hold plan policy recheck rehearse release reload repair status watch" ;;
     policy) _chainkeeper_offer "check show" ;;
     "policy check") _chainkeeper_offer_files ;;
     *) _chainkeeper_offer "$(_chainkeeper_options "$command")" ;;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/command/command_line.hpp"
+#include "daemon/doctor/conntrack_check.hpp"
+#include "daemon/doctor/doctor_text.hpp"
 #include "daemon/options.hpp"
 #include "tests/unit/man_page.hpp"
 
@@ -7,6 +9,7 @@
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 // chainkeeper(1) and the options in chainkeeperd(8) are the command lines of the programs.
 
@@ -124,6 +127,45 @@ TEST_CASE("chainkeeper(1) has every option of each command, and no other")
             check_option(*leaf.command, definition);
     }
     CHECK(difference(sorted(page.terms("OPTIONS", "Of chainkeeper itself")), flags_of(command.app)) == "");
+}
+
+TEST_CASE("chainkeeper(1) has every check of doctor, with its question, and no other")
+{
+    const auto definitions = ManPage{"chainkeeper.1"}.definitions("CHECKS");
+    const auto checks = doctor::all_checks();
+    REQUIRE(definitions.size() == checks.size());
+    for (std::size_t index = 0; index < checks.size(); ++index) {
+        CHECK(definitions.at(index).term == checks[index]->name());
+        CHECK(definitions.at(index).text.find(checks[index]->question()) != std::string::npos);
+    }
+    const auto& conntrack = definitions.front().text;
+    CHECK(conntrack.find(fmt::format("{} %", doctor::conntrack_critical)) != std::string::npos);
+    CHECK(conntrack.find(fmt::format("{} %", doctor::conntrack_warning)) != std::string::npos);
+    const auto text = source_text("packaging/man/chainkeeper.1.scd");
+    CHECK(text.find(fmt::format("beyond {} MiB, no saved rules", doctor::Root::largest_text >> 20U)) !=
+          std::string::npos);
+    CHECK(text.find(fmt::format("beyond {} MiB, and no", doctor::Root::largest_stream >> 20U)) != std::string::npos);
+    CHECK(text.find(fmt::format("beyond {} entries", doctor::Root::most_names)) != std::string::npos);
+}
+
+TEST_CASE("chainkeeper(1) has every key of doctor's JSON, every verdict, and no other")
+{
+    const ManPage page{"chainkeeper.1"};
+    const auto keys_of = [](const nlohmann::json& object) {
+        std::vector<std::string> keys;
+        for (const auto& [key, value] : object.items())
+            keys.push_back(key);
+        return keys;
+    };
+    const auto json = doctor::doctor_json({{doctor::all_checks().front(), {}}});
+    const std::string section = "JSON OF DOCTOR";
+    CHECK(difference(sorted(page.terms(section, "The answer")), keys_of(json)) == "");
+    CHECK(difference(sorted(page.terms(section, "Of each check")), keys_of(json.at("checks").at(0))) == "");
+    const std::regex verdict{R"re(case Verdict::\w+: return "(\w+)";)re"};
+    const auto verdicts = matches(source_text("daemon/doctor/check.cpp"), verdict);
+    CHECK(verdicts.size() == 5);
+    for (const auto& name : verdicts)
+        CHECK(page.definitions(section, "The answer").front().text.find("*" + name + "*") != std::string::npos);
 }
 
 TEST_CASE("the README and the policy file speak of no command that there is not")

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/command/command.hpp"
+#include "daemon/command/screen.hpp"
+#include "daemon/doctor/doctor_text.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace chainkeeper::daemon {
+
+namespace {
+
+int list(const CommandOptions& options)
+{
+    if (options.json)
+        print_json(doctor::list_json());
+    else
+        fmt::print("{}", doctor::list_text());
+    return exit_healthy;
+}
+
+int exit_code_of(doctor::Verdict worst)
+{
+    switch (worst) {
+    case doctor::Verdict::critical:
+    case doctor::Verdict::warning: return exit_findings;
+    case doctor::Verdict::unknown: return exit_unknown;
+    case doctor::Verdict::ok:
+    case doctor::Verdict::not_applicable: return exit_healthy;
+    }
+    return exit_unknown;
+}
+
+// The ruleset is that of the machine's own root.
+std::vector<doctor::Examined> examine(const doctor::Root& root, const DoctorOptions& wanted)
+{
+    const doctor::KernelLocalnetGuard of_kernel;
+    const doctor::NoLocalnetGuard none;
+    std::error_code error;
+    const bool is_own = std::filesystem::equivalent(wanted.root, "/", error) && !error;
+    const auto& guard = is_own ? static_cast<const doctor::LocalnetGuard&>(of_kernel) : none;
+    return doctor::examine({.root = root, .localnet_guard = guard}, wanted.checks);
+}
+
+}  // namespace
+
+int run_doctor(const CommandOptions& options, const DoctorOptions& wanted)
+{
+    if (wanted.list)
+        return list(options);
+    const auto root = doctor::Root::open(wanted.root);
+    if (!root)
+        return give_up(options, root.error());
+    const auto examined = examine(*root, wanted);
+    if (options.json)
+        print_json(doctor::doctor_json(examined));
+    else
+        fmt::print("{}", doctor::doctor_text(examined, wants_colours(STDOUT_FILENO)));
+    return exit_code_of(doctor::worst_of(examined));
+}
+
+}  // namespace chainkeeper::daemon

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/checks.hpp"
+
+#include "daemon/doctor/cni_check.hpp"
+#include "daemon/doctor/conntrack_check.hpp"
+#include "daemon/doctor/forwarding_check.hpp"
+#include "daemon/doctor/saved_rules_check.hpp"
+#include "daemon/doctor/tools_check.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace chainkeeper::daemon::doctor {
+
+namespace {
+
+Verdict verdict_of(const Examined& examined)
+{
+    return examined.judgement.verdict;
+}
+
+}  // namespace
+
+std::span<const Check* const> all_checks()
+{
+    static const ConntrackCheck conntrack;
+    static const ForwardingCheck forwarding;
+    static const ToolsCheck tools;
+    static const CniCheck cni;
+    static const SavedRulesCheck saved_rules;
+    static const std::array<const Check*, 5> checks{&conntrack, &forwarding, &tools, &cni, &saved_rules};
+    return checks;
+}
+
+std::vector<Examined> examine(const Node& node, const std::vector<std::string>& names)
+{
+    std::vector<Examined> examined;
+    for (const auto* const check : all_checks())
+        if (names.empty() || std::ranges::find(names, check->name()) != names.end())
+            examined.push_back({.check = check, .judgement = check->examine(node)});
+    return examined;
+}
+
+void put_worst_first(std::vector<Examined>& examined)
+{
+    std::ranges::stable_sort(examined, {}, verdict_of);
+}
+
+Verdict worst_of(const std::vector<Examined>& examined)
+{
+    const auto worst = std::ranges::min_element(examined, {}, verdict_of);
+    return worst == examined.end() ? Verdict::not_applicable : verdict_of(*worst);
+}
+
+}  // namespace chainkeeper::daemon::doctor

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/doctor_text.hpp"
+
+#include "daemon/command/screen.hpp"
+#include "repair/printable.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace chainkeeper::daemon::doctor {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t label_width = 10;
+
+Colour colour_of(Verdict verdict)
+{
+    switch (verdict) {
+    case Verdict::critical: return Colour::red;
+    case Verdict::warning:
+    case Verdict::unknown: return Colour::yellow;
+    case Verdict::ok: return Colour::green;
+    case Verdict::not_applicable: return Colour::none;
+    }
+    return Colour::none;
+}
+
+// Broken between words.
+std::vector<std::string> lines_of(const std::string& text, std::size_t width)
+{
+    std::istringstream words{text};
+    std::vector<std::string> lines;
+    for (std::string word; words >> word;)
+        if (!lines.empty() && lines.back().size() + 1 + word.size() <= width)
+            lines.back() += " " + word;
+        else
+            lines.push_back(word);
+    return lines;
+}
+
+void add_wrapped(Screen& screen, std::string_view label, const std::string& text, Colour colour = Colour::none)
+{
+    for (const auto& line : lines_of(text, text_width - label_width)) {
+        screen.row(label, line, colour);
+        label = "";
+    }
+}
+
+void add(Screen& screen, const Examined& examined)
+{
+    const auto& [verdict, evidence, next_step] = examined.judgement;
+    screen.row(label_of(verdict), examined.check->name(), colour_of(verdict));
+    for (const auto& seen : evidence)
+        add_wrapped(screen, "", seen);
+    if (!next_step.empty())
+        add_wrapped(screen, "    next", next_step);
+}
+
+// The first that has something to do.
+const Examined* first_to_do(const std::vector<Examined>& examined)
+{
+    const auto first =
+        std::ranges::find_if(examined, [](const auto& each) { return !each.judgement.next_step.empty(); });
+    return first == examined.end() ? nullptr : &*first;
+}
+
+json printable_list(const std::vector<std::string>& texts)
+{
+    auto list = json::array();
+    for (const auto& text : texts)
+        list.push_back(repair::printable(text));
+    return list;
+}
+
+}  // namespace
+
+std::string doctor_text(std::vector<Examined> examined, bool colours)
+{
+    put_worst_first(examined);
+    Screen screen{colours, label_width};
+    for (const auto& each : examined)
+        add(screen, each);
+    if (const auto* const first = first_to_do(examined); first != nullptr)
+        add_wrapped(screen, "first", fmt::format("{}: {}", first->check->name(), first->judgement.next_step),
+                    Colour::bold);
+    else
+        screen.row("first", "nothing is to be done", Colour::green);
+    return screen.text();
+}
+
+json doctor_json(std::vector<Examined> examined)
+{
+    put_worst_first(examined);
+    auto checks = json::array();
+    for (const auto& [check, judgement] : examined)
+        checks.push_back({{"name", check->name()},
+                          {"verdict", to_string(judgement.verdict)},
+                          {"question", check->question()},
+                          {"evidence", printable_list(judgement.evidence)},
+                          {"next_step", repair::printable(judgement.next_step)}});
+    const auto* const first = first_to_do(examined);
+    return {{"verdict", to_string(worst_of(examined))},
+            {"first", first == nullptr ? std::string_view{} : first->check->name()},
+            {"checks", std::move(checks)}};
+}
+
+std::string list_text()
+{
+    Screen screen{false, 13};
+    for (const auto* const check : all_checks())
+        screen.row(check->name(), check->question());
+    return screen.text();
+}
+
+json list_json()
+{
+    auto checks = json::array();
+    for (const auto* const check : all_checks())
+        checks.push_back({{"name", check->name()}, {"question", check->question()}});
+    return checks;
+}
+
+}  // namespace chainkeeper::daemon::doctor

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/doctor/checks.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace chainkeeper::daemon::doctor {
+
+// No line is longer, but for a word that is.
+inline constexpr std::size_t text_width = 80;
+
+// For people: a heading for each check, what it saw and what to do; the worst first. The last line says what to do
+// first.
+std::string doctor_text(std::vector<Examined> examined, bool colours);
+
+// {"verdict": "critical", "first": "forwarding", "checks": [{"name": "…", "verdict": "…", "question": "…",
+//  "evidence": ["…"], "next_step": "…"}, …]}
+// The worst first; "first" is empty where nothing is to be done.
+nlohmann::json doctor_json(std::vector<Examined> examined);
+
+// Of --list: [{"name": "…", "question": "…"}, …]
+std::string list_text();
+nlohmann::json list_json();
+
+}  // namespace chainkeeper::daemon::doctor

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/localnet_guard.hpp"
+#include "tests/netns/daemon_process.hpp"
+#include "tests/netns/node.hpp"
+#include "tests/netns/stand_in.hpp"
+#include "tests/support/command.hpp"
+#include "tests/support/ruleset.hpp"
+#include "tests/support/temporary_directory.hpp"
+#include "tests/support/without_capability.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <chrono>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+// `chainkeeper doctor` where the kernel is asked, and on roots that somebody made to do harm.
+namespace chainkeeper::tests {
+
+using repair::Family;
+
+namespace {
+
+const std::string ipv4 = "/proc/sys/net/ipv4/";
+
+struct Answer {
+    int status = 0;
+    std::string verdict;
+    std::string text;  // of the only check
+};
+
+Answer ask(const Node& node, const std::string& check, const std::string& root = "/")
+{
+    const auto result = chainkeeper(node, {"doctor", "--json", "--check", check, "--root", root});
+    CAPTURE(result.errors);
+    const auto json = nlohmann::json::parse(result.output);
+    REQUIRE(json.at("checks").size() == 1);
+    return {.status = result.status, .verdict = json.at("verdict"), .text = json.at("checks").at(0).dump()};
+}
+
+bool has(const std::string& text, std::string_view part)
+{
+    return text.find(part) != std::string::npos;
+}
+
+// All is well but that br_netfilter may not be loaded, which is the machine's to say.
+void check_forwards(const Answer& answer)
+{
+    const bool sees_bridges = std::filesystem::exists("/proc/sys/net/bridge/bridge-nf-call-iptables");
+    CHECK(answer.verdict == (sees_bridges ? "ok" : "warning"));
+    CHECK(answer.status == (sees_bridges ? 0 : 1));
+}
+
+void send_datagram()
+{
+    const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(9);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the way of the sockets' interface
+    CHECK(sendto(socket, "x", 1, 0, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 1);
+    close(socket);
+}
+
+std::string guard_stands()
+{
+    const auto stands = daemon::doctor::KernelLocalnetGuard{}.stands();
+    return stands ? (*stands ? "yes" : "no") : stands.error();
+}
+
+// A root with something to make a reader wait, loop, run out of memory or write to a terminal, at each place where
+// something is read.
+class HostileRoot {
+public:
+    HostileRoot()
+    {
+        directory_.write("etc/cni/net.d/00-\x1b[2J\xff.conf", "{\"type\": \"\\u001b[2J\x1b\"}");
+        pipe("etc/cni/net.d/01.conf");
+        device("etc/cni/net.d/02.conf", 1, 5);  // zero
+        link("etc/cni/net.d/03.conf", "03.conf");
+        link("etc/cni/net.d/04.conf", "/proc/self/root/etc/shadow");
+        pipe("etc/iptables/rules.v4");
+        device("etc/iptables/rules.v6", 1, 5);
+        directory_.write("etc/nftables.conf", std::string(4096, '\xff') + "\n:KUBE-\x1b[31m\x07 - [0:0]\n");
+        directory_.write("etc/sysconfig/iptables", "");
+        std::filesystem::resize_file(path() / "etc/sysconfig/iptables", std::uintmax_t{1} << 42U);
+        link("etc/sysconfig/ip6tables", "../../../../../../../../etc/shadow");
+        pipe("usr/sbin/iptables");
+        link("usr/bin", "bin");
+        pipe("proc/sys/net/netfilter/nf_conntrack_count");
+        directory_.write("proc/sys/net/ipv4/ip_forward", "\x1b[1m1");
+    }
+    [[nodiscard]] const std::filesystem::path& path() const { return directory_.path(); }
+
+private:
+    std::filesystem::path place(const std::string& name)
+    {
+        std::filesystem::create_directories((path() / name).parent_path());
+        return path() / name;
+    }
+    void pipe(const std::string& name) { REQUIRE(mkfifo(place(name).c_str(), 0600) == 0); }
+    void device(const std::string& name, unsigned major, unsigned minor)
+    {
+        REQUIRE(mknod(place(name).c_str(), S_IFCHR | 0666U, makedev(major, minor)) == 0);
+    }
+    void link(const std::string& name, const std::string& to) { std::filesystem::create_symlink(to, place(name)); }
+
+    TemporaryDirectory directory_;
+};
+
+bool is_control(char character)
+{
+    return (static_cast<unsigned char>(character) < 0x20 && character != '\n') || character == 0x7f;
+}
+
+}  // namespace
+
+TEST_CASE("doctor forwarding: ip_forward of the kernel")
+{
+    const Node node;
+    write_text(ipv4 + "ip_forward", "0");
+    const auto off = ask(node, "forwarding");
+    CHECK(off.verdict == "critical");
+    CHECK(off.status == 1);
+    CHECK(has(off.text, "net.ipv4.ip_forward = 0"));
+    write_text(ipv4 + "ip_forward", "1");
+    check_forwards(ask(node, "forwarding"));
+}
+
+TEST_CASE("doctor forwarding: route_localnet is a hole until KUBE-FIREWALL is there, in whichever backend; nothing is "
+          "written")
+{
+    const Node node{27, each_backend()};
+    write_text(ipv4 + "ip_forward", "1");
+    write_text(ipv4 + "conf/lo/route_localnet", "1");
+    const auto open = ask(node, "forwarding");
+    CHECK(open.verdict == "critical");
+    CHECK(has(open.text, "route_localnet = 1 (lo)"));
+    CHECK(has(open.text, "CVE-2020-8558"));
+
+    make_once(node);
+    const auto before = whole_ruleset();
+    const auto guarded = ask(node, "forwarding");
+    check_forwards(guarded);
+    CHECK(has(guarded.text, "KUBE-FIREWALL guards it"));
+    CHECK(whole_ruleset() == before);
+
+    run_all(Family::ipv4, {{"-D", "INPUT", "-j", "KUBE-FIREWALL"}});
+    CHECK(ask(node, "forwarding").verdict == "critical");
+    run_all(Family::ipv4, {{"-I", "INPUT", "-j", "KUBE-FIREWALL"}});
+    check_forwards(ask(node, "forwarding"));
+    run_all(Family::ipv4, {{"-F", "KUBE-FIREWALL"}});
+    CHECK(ask(node, "forwarding").verdict == "critical");
+    write_text(ipv4 + "conf/lo/route_localnet", "0");
+    check_forwards(ask(node, "forwarding"));
+}
+
+TEST_CASE("doctor forwarding: of the ruleset that may not be looked at nothing is known")
+{
+    const Node node;
+    CHECK(guard_stands() == "no");
+    CHECK(has(without_capability(CAP_NET_ADMIN, guard_stands), "CAP_NET_ADMIN"));
+    CHECK(without_capability(CAP_NET_RAW, guard_stands) == "no");  // there are no legacy tables to be read
+    make_once(node);
+    CHECK(guard_stands() == "yes");
+    CHECK(without_capability(CAP_NET_RAW, guard_stands) == "yes");
+    write_text(ipv4 + "ip_forward", "1");
+    write_text(ipv4 + "conf/all/route_localnet", "1");
+    // Seen as another root, of which this is not the ruleset.
+    const TemporaryDirectory other;
+    other.write("proc/sys/net/ipv4/ip_forward", "1");
+    other.write("proc/sys/net/ipv4/conf/all/route_localnet", "1");
+    other.write("proc/sys/net/bridge/bridge-nf-call-iptables", "1");
+    const auto answer = ask(node, "forwarding", other.path());
+    CHECK(answer.verdict == "unknown");
+    CHECK(answer.status == 2);
+    CHECK(has(answer.text, "another root"));
+}
+
+TEST_CASE("doctor forwarding: of legacy tables that may not be read nothing is known")
+{
+    const Node node{27, IptablesBackend::legacy};
+    make_once(node);
+    CHECK(guard_stands() == "yes");
+    CHECK(has(without_capability(CAP_NET_RAW, guard_stands), "CAP_NET_RAW"));
+}
+
+TEST_CASE("doctor conntrack: the kernel's own files are read")
+{
+    const Node node;
+    run_all(Family::ipv4, {{"-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW", "-j", "ACCEPT"}});
+    CHECK(has(ask(node, "conntrack").text, "0 of "));
+    send_datagram();
+    const auto answer = ask(node, "conntrack");
+    CHECK(answer.verdict == "ok");
+    CHECK(answer.status == 0);
+    CHECK(has(answer.text, "1 of "));
+    CHECK(has(answer.text, "insert_failed = 0, drop = 0"));
+}
+
+TEST_CASE("doctor: a hostile root neither stops it nor writes to the terminal, and nothing outside of it is read")
+{
+    const Node node;
+    const HostileRoot root;
+    const auto began = std::chrono::steady_clock::now();
+    const auto text = chainkeeper(node, {"doctor", "--root", root.path().string()});
+    const auto json = chainkeeper(node, {"doctor", "--json", "--root", root.path().string()});
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds{20});
+    CHECK(text.status == 1);
+    CHECK(json.status == 1);
+    for (const auto& result : {text, json}) {
+        CHECK(std::ranges::none_of(result.output, is_control));
+        CHECK(result.errors.empty());
+        CHECK_FALSE(has(result.output, "root:"));
+    }
+    CHECK(has(text.output, "/etc/cni/net.d/01.conf: cannot be read: it is not a regular file"));
+    CHECK(has(text.output, "larger than 256 MiB"));
+    CHECK(nlohmann::json::accept(json.output));
+}
+
+TEST_CASE("doctor: exit codes, and what is refused")
+{
+    const Node node;
+    const TemporaryDirectory image;
+    const auto doctor = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), "doctor");
+        return chainkeeper(node, arguments);
+    };
+    const auto on_image = [&](const std::string& check) {
+        return doctor({"--check", check, "--root", image.path().string()}).status;
+    };
+    CHECK(on_image("saved-rules") == 0);
+    image.write("etc/iptables/rules.v4", ":KUBE-FIREWALL - [0:0]\n");
+    CHECK(on_image("saved-rules") == 1);
+    image.write("etc/iptables/rules.v4", "");
+    CHECK(on_image("saved-rules") == 0);
+    std::filesystem::create_directory(image.path() / "etc/nftables.conf");
+    CHECK(on_image("saved-rules") == 2);
+    const auto list = doctor({"--list"});
+    CHECK(list.status == 0);
+    CHECK(list.output.starts_with("conntrack "));
+    CHECK(nlohmann::json::parse(doctor({"--list", "--json"}).output).at(0).at("name") == "conntrack");
+    CHECK(doctor({"--check", "nothing"}).status == 2);
+    CHECK(doctor({"--list", "--check", "cni"}).status == 2);
+    CHECK(doctor({"--root", "/nonexistent"}).status == 2);
+    CHECK(has(doctor({"--json", "--root", "/nonexistent"}).output, R"("error": "/nonexistent: cannot be read)"));
+    const auto two = nlohmann::json::parse(doctor({"--json", "--check", "cni", "--check", "tools"}).output);
+    CHECK(two.at("checks").size() == 2);
+}
+
+}  // namespace chainkeeper::tests
