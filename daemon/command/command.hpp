@@ -33,6 +33,7 @@ int run_rehearse(const CommandOptions& options, const std::string& backend);
 struct DoctorOptions {
     bool list = false;                // the checks there are, and nothing else
     std::vector<std::string> checks;  // those of these names; empty: all
+    bool preflight = false;           // those that an image of a node has to pass
     std::filesystem::path root = "/";
 };
 // Looks, and never asks the daemon.

@@ -73,9 +73,14 @@ void add_doctor_command(CLI::App& app, Invocation& invocation)
     auto& root = *command.add_option("--root", wanted.root, "Look at this folder as the root of the node: an image")
                       ->type_name("DIR")
                       ->capture_default_str();
+    auto& preflight = *command
+                           .add_flag("--preflight", wanted.preflight,
+                                     "Only what an image of a node has to pass: modules, tools, saved-rules")
+                           ->excludes(&checks);
     command.add_flag("--list", wanted.list, "Print the names of the checks, and look at nothing")
         ->excludes(&checks)
-        ->excludes(&root);
+        ->excludes(&root)
+        ->excludes(&preflight);
 }
 
 // The reason is for whoever reads the journal and the status meanwhile.

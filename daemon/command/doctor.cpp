@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 namespace chainkeeper::daemon {
@@ -32,7 +33,13 @@ int exit_code_of(doctor::Verdict worst)
     return exit_unknown;
 }
 
-// The ruleset is that of the machine's own root.
+std::string running_kernel()
+{
+    utsname name{};
+    return uname(&name) == 0 ? static_cast<const char*>(name.release) : "";
+}
+
+// The machine's own root has a ruleset and a kernel that runs; any other is an image.
 std::vector<doctor::Examined> examine(const doctor::Root& root, const DoctorOptions& wanted)
 {
     const doctor::KernelLocalnetGuard of_kernel;
@@ -40,7 +47,9 @@ std::vector<doctor::Examined> examine(const doctor::Root& root, const DoctorOpti
     std::error_code error;
     const bool is_own = std::filesystem::equivalent(wanted.root, "/", error) && !error;
     const auto& guard = is_own ? static_cast<const doctor::LocalnetGuard&>(of_kernel) : none;
-    return doctor::examine({.root = root, .localnet_guard = guard}, wanted.checks);
+    return doctor::examine(
+        {.root = root, .localnet_guard = guard, .running_kernel = is_own ? running_kernel() : std::string{}},
+        wanted.preflight ? doctor::preflight_names() : wanted.checks);
 }
 
 }  // namespace

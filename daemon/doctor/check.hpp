@@ -34,6 +34,7 @@ struct Judgement {
 struct Node {
     const Root& root;
     const LocalnetGuard& localnet_guard;
+    std::string running_kernel{};  // "6.1.0-13-amd64"; empty of an image, where none runs
 };
 
 // One thing that people look at by hand when a node's network is broken. Looking changes nothing.
@@ -50,6 +51,8 @@ public:
     [[nodiscard]] virtual std::string_view name() const = 0;
     // What it answers.
     [[nodiscard]] virtual std::string_view question() const = 0;
+    // An image of a node has to pass it (--preflight).
+    [[nodiscard]] virtual bool is_preflight() const { return false; }
     [[nodiscard]] virtual Judgement examine(const Node& node) const = 0;
 };
 

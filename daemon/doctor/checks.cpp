@@ -4,6 +4,7 @@
 #include "daemon/doctor/cni_check.hpp"
 #include "daemon/doctor/conntrack_check.hpp"
 #include "daemon/doctor/forwarding_check.hpp"
+#include "daemon/doctor/modules_check.hpp"
 #include "daemon/doctor/saved_rules_check.hpp"
 #include "daemon/doctor/tools_check.hpp"
 
@@ -25,11 +26,21 @@ std::span<const Check* const> all_checks()
 {
     static const ConntrackCheck conntrack;
     static const ForwardingCheck forwarding;
+    static const ModulesCheck modules;
     static const ToolsCheck tools;
     static const CniCheck cni;
     static const SavedRulesCheck saved_rules;
-    static const std::array<const Check*, 5> checks{&conntrack, &forwarding, &tools, &cni, &saved_rules};
+    static const std::array<const Check*, 6> checks{&conntrack, &forwarding, &modules, &tools, &cni, &saved_rules};
     return checks;
+}
+
+std::vector<std::string> preflight_names()
+{
+    std::vector<std::string> names;
+    for (const auto* const check : all_checks())
+        if (check->is_preflight())
+            names.emplace_back(check->name());
+    return names;
 }
 
 std::vector<Examined> examine(const Node& node, const std::vector<std::string>& names)

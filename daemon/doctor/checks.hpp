@@ -19,6 +19,9 @@ struct Examined {
     Judgement judgement;
 };
 
+// The names of those that an image of a node has to pass.
+std::vector<std::string> preflight_names();
+
 // Runs those of these names, or all where none is named, in the order of the table.
 std::vector<Examined> examine(const Node& node, const std::vector<std::string>& names);
 

@@ -16,6 +16,7 @@ public:
     {
         return "will a restart of the firewall bring back old KUBE- chains?";
     }
+    [[nodiscard]] bool is_preflight() const override { return true; }
     [[nodiscard]] Judgement examine(const Node& node) const override;
 };
 

@@ -14,6 +14,7 @@ public:
     {
         return "are the programs there that kubelet and network plugins run?";
     }
+    [[nodiscard]] bool is_preflight() const override { return true; }
     [[nodiscard]] Judgement examine(const Node& node) const override;
 };
 

@@ -102,17 +102,20 @@ public:
     [[nodiscard]] const std::filesystem::path& path() const { return directory_.path(); }
 
 private:
-    std::filesystem::path place(const std::string& name)
+    std::filesystem::path place(const std::string& name) const
     {
         std::filesystem::create_directories((path() / name).parent_path());
         return path() / name;
     }
-    void pipe(const std::string& name) { REQUIRE(mkfifo(place(name).c_str(), 0600) == 0); }
-    void device(const std::string& name, unsigned major, unsigned minor)
+    void pipe(const std::string& name) const { REQUIRE(mkfifo(place(name).c_str(), 0600) == 0); }
+    void device(const std::string& name, unsigned major, unsigned minor) const
     {
         REQUIRE(mknod(place(name).c_str(), S_IFCHR | 0666U, makedev(major, minor)) == 0);
     }
-    void link(const std::string& name, const std::string& to) { std::filesystem::create_symlink(to, place(name)); }
+    void link(const std::string& name, const std::string& to) const
+    {
+        std::filesystem::create_symlink(to, place(name));
+    }
 
     TemporaryDirectory directory_;
 };
@@ -227,6 +230,36 @@ TEST_CASE("doctor: a hostile root neither stops it nor writes to the terminal, a
     CHECK(nlohmann::json::accept(json.output));
 }
 
+TEST_CASE("doctor --preflight: an image passes with every module and tool, and fails with the reason without one")
+{
+    const Node node;
+    const TemporaryDirectory image;
+    const auto preflight = [&] {
+        return chainkeeper(node, {"doctor", "--preflight", "--root", image.path().string()});
+    };
+    CHECK(preflight().status == 1);
+    std::string list;
+    for (const auto* const name : {"nf_conntrack", "nf_nat", "xt_conntrack", "xt_comment", "xt_mark", "xt_MASQUERADE",
+                                   "br_netfilter", "ip_set", "nf_tables", "nft_compat", "nft_chain_nat"}) {
+        list += fmt::format("kernel/{}.ko:\n", name);
+        image.write(fmt::format("usr/lib/modules/6.1.0/kernel/{}.ko", name), "");
+    }
+    image.write("usr/lib/modules/6.1.0/modules.dep", list);
+    std::filesystem::create_symlink("usr/lib", image.path() / "lib");
+    for (const auto* const tool : {"iptables", "ip6tables", "ipset", "conntrack", "modprobe"}) {
+        image.write(fmt::format("usr/sbin/{}", tool), "");
+        std::filesystem::permissions(image.path() / "usr/sbin" / tool, std::filesystem::perms::owner_all);
+    }
+    CHECK(preflight().status == 0);
+    const auto module = image.path() / "usr/lib/modules/6.1.0/kernel/xt_comment.ko";
+    std::filesystem::remove(module);
+    const auto result = preflight();
+    CHECK(result.status == 1);
+    CHECK(has(result.output, "missing: xt_comment"));
+    write_text(module, "");
+    CHECK(preflight().status == 0);
+}
+
 TEST_CASE("doctor: exit codes, and what is refused")
 {
     const Node node;
@@ -251,6 +284,7 @@ TEST_CASE("doctor: exit codes, and what is refused")
     CHECK(nlohmann::json::parse(doctor({"--list", "--json"}).output).at(0).at("name") == "conntrack");
     CHECK(doctor({"--check", "nothing"}).status == 2);
     CHECK(doctor({"--list", "--check", "cni"}).status == 2);
+    CHECK(doctor({"--preflight", "--check", "cni"}).status == 2);
     CHECK(doctor({"--root", "/nonexistent"}).status == 2);
     CHECK(has(doctor({"--json", "--root", "/nonexistent"}).output, R"("error": "/nonexistent: cannot be read)"));
     const auto two = nlohmann::json::parse(doctor({"--json", "--check", "cni", "--check", "tools"}).output);

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/checks.hpp"
+#include "daemon/doctor/kernel_modules.hpp"
+#include "daemon/doctor/modules_check.hpp"
+#include "tests/unit/doctor_root.hpp"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+using namespace chainkeeper::daemon::doctor;
+using chainkeeper::tests::DoctorRoot;
+using chainkeeper::tests::says;
+
+namespace {
+
+const ModulesCheck check;
+const std::string release = "6.1.0-13-amd64";
+
+const std::vector<std::string> common{"nf_conntrack", "nf_nat",        "xt_conntrack", "xt_comment",
+                                      "xt_mark",      "xt_MASQUERADE", "br_netfilter", "ip_set"};
+const std::vector<std::string> nft{"nf_tables", "nft_compat", "nft_chain_nat"};
+const std::vector<std::string> legacy{"ip_tables", "iptable_filter", "iptable_nat", "iptable_mangle"};
+const std::vector<std::string> legacy_ipv6{"ip6_tables", "ip6table_filter", "ip6table_nat", "ip6table_mangle"};
+
+// A kernel as depmod leaves it, in an image where nothing runs.
+class Kernel {
+public:
+    explicit Kernel(const std::vector<std::vector<std::string>>& groups)
+    {
+        for (const auto& group : groups)
+            for (const auto& name : group)
+                add(name);
+    }
+    void add(const std::string& name)
+    {
+        modules_.push_back(name);
+        node_.write(file(name), "");
+        write();
+    }
+    // Gone from the list, too.
+    void remove(const std::string& name)
+    {
+        std::erase(modules_, name);
+        node_.remove(file(name));
+        write();
+    }
+    void write() const
+    {
+        std::string list;
+        for (const auto& name : modules_)
+            list += fmt::format("kernel/net/{}.ko.xz: kernel/lib/libcrc32c.ko.xz\n", name);
+        node_.write(fmt::format("lib/modules/{}/modules.dep", release), list);
+    }
+    static std::string file(const std::string& name)
+    {
+        return fmt::format("lib/modules/{}/kernel/net/{}.ko.xz", release, name);
+    }
+    [[nodiscard]] const DoctorRoot& node() const { return node_; }
+    [[nodiscard]] Judgement examine() const { return node_.examine(check); }
+    [[nodiscard]] Verdict verdict() const { return examine().verdict; }
+
+private:
+    DoctorRoot node_;
+    std::vector<std::string> modules_;
+};
+
+Judgement examine_running(const DoctorRoot& node)
+{
+    const auto root = node.open();
+    const NoLocalnetGuard guard;
+    return check.examine({.root = root, .localnet_guard = guard, .running_kernel = release});
+}
+
+}  // namespace
+
+TEST_CASE("doctor modules: names are the kernel's own")
+{
+    CHECK(module_name("kernel/net/netfilter/nf_tables.ko") == "nf_tables");
+    CHECK(module_name("kernel/net/netfilter/nf-tables.ko.zst") == "nf_tables");
+    CHECK(module_name("x.ko.d/y.ko") == "y");
+    for (const auto* const file : {"", "kernel/nf_tables", "kernel/nf_tables.kobold", "a.ko/"})
+        CHECK_MESSAGE(module_name(file).empty(), file);
+    CHECK(module_name(std::string(300, 'x') + ".ko").empty());
+    CHECK(disabled_module("install ip_tables /bin/false") == "ip_tables");
+    CHECK(disabled_module("  install br-netfilter /usr/bin/true # CIS") == "br_netfilter");
+    for (const auto* const line : {"", "# install a /bin/true", "blacklist a", "install a",
+                                   "install a /sbin/modprobe b", "options a true", "alias a /bin/true"})
+        CHECK_MESSAGE(disabled_module(line).empty(), line);
+}
+
+TEST_CASE("doctor modules: a kernel with everything is well")
+{
+    const Kernel kernel{{common, nft, legacy, legacy_ipv6}};
+    CHECK(kernel.verdict() == Verdict::ok);
+    CHECK(says(kernel.examine(), release + ", kubelet's rules: all there (0 loaded, 0 built in, 6 loadable)"));
+    CHECK(kernel.examine().next_step.empty());
+}
+
+TEST_CASE("doctor modules: each module that is missing is found, and well again when it is back")
+{
+    Kernel kernel{{common, nft}};
+    CHECK(kernel.verdict() == Verdict::ok);
+    for (const auto& name : common) {
+        CAPTURE(name);
+        kernel.remove(name);
+        const bool is_wanted = name == "br_netfilter" || name == "ip_set";
+        CHECK(kernel.verdict() == (is_wanted ? Verdict::warning : Verdict::critical));
+        CHECK(says(kernel.examine(), "missing: " + name));
+        CHECK_FALSE(kernel.examine().next_step.empty());
+        kernel.add(name);
+        CHECK(kernel.verdict() == Verdict::ok);
+        // In the list, and not on the disk.
+        kernel.node().remove(Kernel::file(name));
+        CHECK(kernel.verdict() != Verdict::ok);
+        kernel.node().write(Kernel::file(name), "");
+        CHECK(kernel.verdict() == Verdict::ok);
+    }
+}
+
+TEST_CASE("doctor modules: one backend is enough, and half of each is none")
+{
+    Kernel kernel{{common, nft}};
+    CHECK(says(kernel.examine(), "iptables-legacy: not in this kernel"));
+    for (const auto& name : nft) {
+        kernel.remove(name);
+        CHECK(kernel.verdict() == Verdict::critical);
+        CHECK(says(kernel.examine(), "iptables-nft: missing: " + name));
+        kernel.add(name);
+    }
+    kernel.add(legacy.front());
+    CHECK(kernel.verdict() == Verdict::warning);
+    CHECK(says(kernel.examine(), "iptables-legacy: missing: iptable_filter"));
+    kernel.remove(legacy.front());
+    kernel.remove("nft_compat");
+    for (const auto& name : legacy) {
+        CHECK(kernel.verdict() == Verdict::critical);
+        kernel.add(name);
+    }
+    CHECK(kernel.verdict() == Verdict::warning);
+    CHECK(says(kernel.examine(), "iptables-nft: missing: nft_compat"));
+    for (const auto& name : nft)
+        kernel.remove(name);
+    CHECK(kernel.verdict() == Verdict::warning);
+    CHECK(says(kernel.examine(), "iptables-legacy for IPv6: missing: ip6_tables"));
+    for (const auto& name : legacy_ipv6)
+        kernel.add(name);
+    CHECK(kernel.verdict() == Verdict::ok);
+}
+
+TEST_CASE("doctor modules: built in counts, and what modprobe may not load does not")
+{
+    Kernel kernel{{common, nft}};
+    kernel.remove("nf_conntrack");
+    kernel.node().write("lib/modules/" + release + "/modules.builtin", "kernel/net/netfilter/nf_conntrack.ko\n");
+    CHECK(kernel.verdict() == Verdict::ok);
+    CHECK(says(kernel.examine(), "1 built in, 5 loadable"));
+    kernel.node().write("etc/modprobe.d/cis.conf", "install nf_nat /bin/false\ninstall nf_conntrack /bin/false\n");
+    CHECK(kernel.verdict() == Verdict::critical);
+    CHECK(says(kernel.examine(), "missing: nf_nat (disabled in /etc/modprobe.d)"));
+    kernel.node().write("etc/modprobe.d/cis.conf", "# install nf_nat /bin/false\n");
+    kernel.node().write("etc/modprobe.d/cis.off", "install nf_nat /bin/false\n");
+    CHECK(kernel.verdict() == Verdict::ok);
+}
+
+TEST_CASE("doctor modules: of an image every kernel counts, and what the machine that looks has loaded does not")
+{
+    Kernel kernel{{common, nft}};
+    kernel.remove("xt_mark");
+    kernel.node().write("sys/module/xt_mark/refcnt", "1");
+    CHECK(kernel.verdict() == Verdict::critical);
+    CHECK(examine_running(kernel.node()).verdict == Verdict::ok);
+    CHECK(says(examine_running(kernel.node()), "(1 loaded, 0 built in, 5 loadable)"));
+    kernel.add("xt_mark");
+    kernel.node().write("lib/modules/6.2.0/modules.dep", "");
+    CHECK(kernel.verdict() == Verdict::critical);
+    CHECK(says(kernel.examine(), "6.2.0, kubelet's rules: missing: nf_conntrack"));
+    CHECK(examine_running(kernel.node()).verdict == Verdict::ok);
+}
+
+TEST_CASE("doctor modules: without a list what is not loaded is unknown")
+{
+    const DoctorRoot node;
+    CHECK(node.examine(check).verdict == Verdict::unknown);
+    CHECK(says(node.examine(check), "no kernel is installed here"));
+    node.write("lib/modules/" + release + "/modules.order", "");
+    CHECK(node.examine(check).verdict == Verdict::unknown);
+    CHECK(says(node.examine(check), "Run depmod"));
+    node.write("sys/module/nf_conntrack/refcnt", "1");
+    CHECK(examine_running(node).verdict == Verdict::unknown);
+    CHECK(says(examine_running(node), "not known of nf_nat, xt_conntrack"));
+    for (const auto& group : {common, nft})
+        for (const auto& name : group)
+            node.write("sys/module/" + name + "/refcnt", "1");
+    CHECK(examine_running(node).verdict == Verdict::ok);
+}
+
+TEST_CASE("doctor modules: a hostile image is refused or has nothing")
+{
+    const Kernel kernel{{common, nft}};
+    const auto& node = kernel.node();
+    node.write("etc/modprobe.d/large.conf", "");
+    std::filesystem::resize_file(node.path() / "etc/modprobe.d/large.conf", std::uintmax_t{1} << 42U);
+    CHECK(kernel.verdict() == Verdict::unknown);
+    node.remove("etc/modprobe.d");
+    CHECK(kernel.verdict() == Verdict::ok);
+    const auto secret = node.outside("kernel/net/ip_set.ko: \n");
+    const auto list = "lib/modules/" + release + "/modules.dep";
+    node.remove(list);
+    node.link(list, secret);
+    CHECK_FALSE(says(kernel.examine(), "loadable)"));
+    node.remove(list);
+    node.link(list, "modules.dep");
+    CHECK(kernel.verdict() == Verdict::unknown);
+    node.remove(list);
+    // The path of a module leads no further than the root, either.
+    node.write(list, "../../../../../outside/ip_set.ko:\n");
+    CHECK(says(kernel.examine(), "bridges and sets: missing: br_netfilter, ip_set"));
+    node.remove("lib/modules");
+    for (int index = 0; index < 20; ++index)
+        node.write(fmt::format("lib/modules/{}/modules.dep", index), "\x1b[2J\xff.ko\n");
+    CHECK(says(node.examine(check), "only 8 kernels of 20 were looked at"));
+}
+
+TEST_CASE("doctor modules: an image has to pass modules, tools and saved-rules")
+{
+    CHECK(preflight_names() == std::vector<std::string>{"modules", "tools", "saved-rules"});
+}
