@@ -3,9 +3,11 @@
 
 #include "daemon/doctor/cni_config.hpp"
 #include "daemon/doctor/short_list.hpp"
+#include "daemon/short_text.hpp"
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <fmt/format.h>
 #include <utility>
 
@@ -17,6 +19,7 @@ const std::string config_folder = "/etc/cni/net.d";
 // Runtimes look in the first of them unless they are told otherwise; CRI-O and packages of distributions have the rest.
 constexpr std::array plugin_folders{"/opt/cni/bin", "/usr/libexec/cni", "/usr/lib/cni"};
 constexpr std::size_t most_configs = 32;
+constexpr std::size_t longest_shown = 40;
 
 constexpr std::string_view mend_step = "Have the network plugin write its configuration again: restart its pod";
 
@@ -26,10 +29,17 @@ struct Plugin {
     std::string trouble;  // why it could not be looked for
 };
 
+// It may hold anything: a configuration is whatever somebody wrote.
+bool is_file_name(const std::string& type)
+{
+    constexpr std::string_view never{"/\0", 2};
+    return type.size() <= NAME_MAX && type.find_first_of(never) == std::string::npos;
+}
+
 Plugin look_for(const Root& root, const std::string& type)
 {
-    if (type.find('/') != std::string::npos)
-        return {.wrong = fmt::format("\"{}\" is no name of a plugin", type)};
+    if (!is_file_name(type))
+        return {.wrong = fmt::format("\"{}\" is no name of a plugin", short_text(type, longest_shown))};
     Plugin plugin{.wrong = fmt::format("the plugin {} is not in {}", type, plugin_folders.front())};
     for (const auto* const folder : plugin_folders) {
         const auto path = fmt::format("{}/{}", folder, type);
@@ -48,17 +58,23 @@ void judge_plugins(Judgement& judgement, const Root& root, const std::string& fi
                    const std::vector<std::string>& types)
 {
     std::vector<std::string> present;
+    std::vector<std::string> wrong;
+    std::vector<std::string> troubles;
     for (const auto& type : types) {
         auto plugin = look_for(root, type);
         if (!plugin.trouble.empty())
-            judgement.add_unknown(std::move(plugin.trouble));
+            troubles.push_back(std::move(plugin.trouble));
         else if (!plugin.wrong.empty())
-            judgement.add(when_wrong, fmt::format("{}: {}", file, plugin.wrong),
-                          "Have the network plugin install its programs again: restart its pod; host-local, loopback, "
-                          "portmap and such are of containernetworking-plugins");
+            wrong.push_back(std::move(plugin.wrong));
         else
             present.push_back(std::move(plugin.path));
     }
+    if (!wrong.empty())
+        judgement.add(when_wrong, fmt::format("{}: {}", file, short_list(wrong)),
+                      "Have the network plugin install its programs again: restart its pod; host-local, loopback, "
+                      "portmap and such are of containernetworking-plugins");
+    if (!troubles.empty())
+        judgement.add_unknown(short_list(troubles));
     if (!present.empty())
         judgement.add(Verdict::ok, fmt::format("{}: {}", file, short_list(present)));
 }

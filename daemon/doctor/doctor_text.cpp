@@ -2,7 +2,7 @@
 #include "daemon/doctor/doctor_text.hpp"
 
 #include "daemon/command/screen.hpp"
-#include "repair/printable.hpp"
+#include "daemon/short_text.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -16,6 +16,9 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t label_width = 10;
+
+// Whatever was found: what a check says is short.
+constexpr std::size_t longest_sentence = 2000;
 
 Colour colour_of(Verdict verdict)
 {
@@ -32,7 +35,7 @@ Colour colour_of(Verdict verdict)
 // Broken between words.
 std::vector<std::string> lines_of(const std::string& text, std::size_t width)
 {
-    std::istringstream words{text};
+    std::istringstream words{short_text(text, longest_sentence)};
     std::vector<std::string> lines;
     for (std::string word; words >> word;)
         if (!lines.empty() && lines.back().size() + 1 + word.size() <= width)
@@ -72,7 +75,7 @@ json printable_list(const std::vector<std::string>& texts)
 {
     auto list = json::array();
     for (const auto& text : texts)
-        list.push_back(repair::printable(text));
+        list.push_back(short_text(text, longest_sentence));
     return list;
 }
 
@@ -101,7 +104,7 @@ json doctor_json(std::vector<Examined> examined)
                           {"verdict", to_string(judgement.verdict)},
                           {"question", check->question()},
                           {"evidence", printable_list(judgement.evidence)},
-                          {"next_step", repair::printable(judgement.next_step)}});
+                          {"next_step", short_text(judgement.next_step, longest_sentence)}});
     const auto* const first = first_to_do(examined);
     return {{"verdict", to_string(worst_of(examined))},
             {"first", first == nullptr ? std::string_view{} : first->check->name()},

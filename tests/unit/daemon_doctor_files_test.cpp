@@ -165,6 +165,13 @@ TEST_CASE("doctor cni: a plugin that is missing, or cannot be executed, is criti
     node.write("etc/cni/net.d/10-pods.conflist", R"({"plugins": [{"type": "../../../bin/sh"}]})");
     CHECK(node.examine(cni).verdict == Verdict::critical);
     CHECK(says(node.examine(cni), R"("../../../bin/sh" is no name of a plugin)"));
+    node.program("opt/cni/bin/bridge");
+    node.write("etc/cni/net.d/10-pods.conflist", R"({"plugins": [{"type": "bridge\u0000d"}]})");
+    CHECK(node.examine(cni).verdict == Verdict::critical);
+    node.write("etc/cni/net.d/10-pods.conflist",
+               fmt::format(R"({{"plugins": [{{"type": "{}"}}]}})", std::string(500000, 'x')));
+    CHECK(node.examine(cni).verdict == Verdict::critical);
+    CHECK(node.examine(cni).evidence.front().size() < 200);
 }
 
 TEST_CASE("doctor cni: what cannot be read is unknown, and so many files are not read")
