@@ -210,6 +210,26 @@ TEST_CASE("doctor conntrack: the kernel's own files are read")
     CHECK(has(answer.text, "insert_failed = 0, drop = 0"));
 }
 
+TEST_CASE("doctor saved-rules: what iptables-save and nft save is found, and what an editor has cleaned is not")
+{
+    const Node node{27, each_backend()};
+    make_once(node);
+    run_all(Family::ipv4, {{"-A", "INPUT", "-s", "192.0.2.1", "-j", "DROP"}});
+    const TemporaryDirectory image;
+    const auto saved = must_run(Iptables{}.command(Family::ipv4, "-save"));
+    image.write("etc/iptables/rules.v4", saved);
+    const auto stale = ask(node, "saved-rules", image.path());
+    CHECK(stale.verdict == "warning");
+    CHECK(has(stale.text, "(3): KUBE-FIREWALL, KUBE-IPTABLES-HINT, KUBE-KUBELET-CANARY"));
+    image.write("etc/iptables/rules.v4", must_run({"grep", "-v", "KUBE-"}, saved));
+    CHECK(ask(node, "saved-rules", image.path()).verdict == "ok");
+    if (node.iptables() == IptablesBackend::legacy)
+        return;
+    image.write("etc/nftables.conf", must_run({"nft", "list", "ruleset"}));
+    CHECK(has(ask(node, "saved-rules", image.path()).text,
+              "/etc/nftables.conf: saved with KUBE- chains (3): KUBE-FIREWALL, KUBE-IPTABLES-HINT"));
+}
+
 TEST_CASE("doctor: a hostile root neither stops it nor writes to the terminal, and nothing outside of it is read")
 {
     const Node node;
