@@ -101,9 +101,13 @@ tl::expected<void, std::string> KernelModules::read_disabled()
 
 Found<ModuleState> KernelModules::state_of(const std::string& name) const
 {
-    if (runs_ &&
-        root_->names("/sys/module/" + name).map([](const auto& found) { return found.has_value(); }).value_or(false))
-        return ModuleState::loaded;
+    if (runs_) {
+        const auto loaded = root_->names("/sys/module/" + name);
+        if (!loaded)
+            return tl::unexpected(loaded.error());
+        if (*loaded)
+            return ModuleState::loaded;
+    }
     if (built_in_.contains(name))
         return ModuleState::built_in;
     if (!has_list_)

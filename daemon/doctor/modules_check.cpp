@@ -116,7 +116,8 @@ private:
         const bool has_one = nft.all_there() || legacy.all_there();
         const auto judge_backend = [&](std::string_view backend, const Seen& seen) {
             if (has_one && !seen.any_there())
-                judgement_.add(Verdict::ok, fmt::format("{}, {}: not in this kernel", release_, backend));
+                judgement_.add(Verdict::ok, fmt::format("{}, {}: {}", release_, backend,
+                                                        seen.unknown.empty() ? "not in this kernel" : "not loaded"));
             else
                 judge_group(backend, has_one ? Verdict::warning : Verdict::critical, seen);
         };

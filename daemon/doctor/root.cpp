@@ -51,7 +51,8 @@ std::string opened_path(const FileDescriptor& found)
     return fmt::format("/proc/self/fd/{}", found.number());
 }
 
-// Calls `part` with what it reads, piece by piece. The error is a reason.
+// Calls `part` with what it reads, piece by piece. A file may grow, and those in /proc say that they have no size. The
+// error is a reason.
 tl::expected<std::size_t, std::string> read_parts(const FileDescriptor& file, std::size_t limit,
                                                   const std::function<void(std::string_view)>& part)
 {
@@ -146,7 +147,7 @@ Found<FileDescriptor> Root::locate(const std::string& path) const
     return trouble(path, last_error());
 }
 
-Found<FileDescriptor> Root::open_regular(const std::string& path) const
+Found<FileDescriptor> Root::open_regular(const std::string& path, std::size_t limit) const
 {
     auto found = locate(path);
     if (!found || !*found)
@@ -156,6 +157,8 @@ Found<FileDescriptor> Root::open_regular(const std::string& path) const
         return trouble(path, last_error());
     if (!S_ISREG(status.st_mode))
         return trouble(path, "it is not a regular file");
+    if (static_cast<std::size_t>(status.st_size) > limit)
+        return trouble(path, larger_than(limit));
     FileDescriptor file{::open(opened_path(**found).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
     if (!file)
         return trouble(path, last_error());
@@ -164,7 +167,7 @@ Found<FileDescriptor> Root::open_regular(const std::string& path) const
 
 Found<std::string> Root::text(const std::string& path) const
 {
-    const auto file = open_regular(path);
+    const auto file = open_regular(path, largest_text);
     if (!file)
         return tl::unexpected(file.error());
     if (!*file)
@@ -177,7 +180,7 @@ Found<std::string> Root::text(const std::string& path) const
 
 Found<std::size_t> Root::each_line(const std::string& path, const std::function<void(std::string_view)>& line) const
 {
-    const auto file = open_regular(path);
+    const auto file = open_regular(path, largest_stream);
     if (!file)
         return tl::unexpected(file.error());
     if (!*file)

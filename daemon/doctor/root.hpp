@@ -43,7 +43,7 @@ public:
 private:
     explicit Root(FileDescriptor directory) : directory_{std::move(directory)} {}
     [[nodiscard]] Found<FileDescriptor> locate(const std::string& path) const;
-    [[nodiscard]] Found<FileDescriptor> open_regular(const std::string& path) const;
+    [[nodiscard]] Found<FileDescriptor> open_regular(const std::string& path, std::size_t limit) const;
 
     FileDescriptor directory_;
 };

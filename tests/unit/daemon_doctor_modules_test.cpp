@@ -193,6 +193,10 @@ TEST_CASE("doctor modules: without a list what is not loaded is unknown")
         for (const auto& name : group)
             node.write("sys/module/" + name + "/refcnt", "1");
     CHECK(examine_running(node).verdict == Verdict::ok);
+    CHECK(says(examine_running(node), "iptables-legacy: not loaded"));
+    node.remove("sys/module/ip_set");
+    node.link("sys/module/ip_set", "ip_set");
+    CHECK(examine_running(node).verdict == Verdict::unknown);
 }
 
 TEST_CASE("doctor modules: a hostile image is refused or has nothing")

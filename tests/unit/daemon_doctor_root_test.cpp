@@ -127,6 +127,10 @@ TEST_CASE("doctor root: nothing is read without a limit")
     CHECK(root.each_line("/endless", [](std::string_view line) { CHECK(line.empty()); }).error() ==
           "/endless: cannot be read: it is larger than 256 MiB");
 
+    // It says that it is empty.
+    CHECK(Root::open("/").value().text("/proc/kallsyms").error() ==
+          "/proc/kallsyms: cannot be read: it is larger than 1 MiB");
+
     for (std::size_t index = 0; index < Root::most_names; ++index)
         node.write(fmt::format("many/{}", index), "");
     CHECK(root.names("/many").value().value().size() == Root::most_names);
