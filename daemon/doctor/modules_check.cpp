@@ -27,9 +27,9 @@ constexpr std::array for_legacy_ipv6{"ip6_tables", "ip6table_filter", "ip6table_
 
 constexpr std::size_t most_kernels = 8;
 
-constexpr std::string_view step =
-    "Install the rest of this kernel's modules (linux-modules-extra, kernel-modules-extra), and run depmod; take "
-    "\"install … /bin/false\" out of /etc/modprobe.d";
+constexpr std::string_view install_step =
+    "Install the rest of this kernel's modules (linux-modules-extra, kernel-modules-extra), and run depmod";
+constexpr std::string_view enable_step = "Take \"install … /bin/false\" out of /etc/modprobe.d";
 
 // What there is of some modules.
 struct Seen {
@@ -39,6 +39,7 @@ struct Seen {
     std::vector<std::string> lacking;  // "xt_comment", "ip_set (disabled in /etc/modprobe.d)"
     std::vector<std::string> unknown;
     std::string trouble;
+    bool has_disabled = false;
 
     [[nodiscard]] bool any_there() const { return loaded + built_in + loadable > 0; }
     [[nodiscard]] bool all_there() const { return lacking.empty() && unknown.empty() && trouble.empty(); }
@@ -54,7 +55,10 @@ void count(Seen& seen, const char* name, const std::optional<ModuleState>& state
     case ModuleState::loaded: ++seen.loaded; break;
     case ModuleState::built_in: ++seen.built_in; break;
     case ModuleState::loadable: ++seen.loadable; break;
-    case ModuleState::disabled: seen.lacking.push_back(fmt::format("{} (disabled in /etc/modprobe.d)", name)); break;
+    case ModuleState::disabled:
+        seen.lacking.push_back(fmt::format("{} (disabled in /etc/modprobe.d)", name));
+        seen.has_disabled = true;
+        break;
     case ModuleState::missing: seen.lacking.emplace_back(name); break;
     }
 }
@@ -102,7 +106,8 @@ private:
         if (seen.all_there())
             return judgement_.add(Verdict::ok, fmt::format("{}: {}", where, there_text(seen)));
         if (!seen.lacking.empty())
-            judgement_.add(without, fmt::format("{}: missing: {}", where, short_list(seen.lacking)), step);
+            judgement_.add(without, fmt::format("{}: missing: {}", where, short_list(seen.lacking)),
+                           seen.has_disabled ? enable_step : install_step);
         if (!seen.trouble.empty())
             judgement_.add_unknown(seen.trouble);
         unknown_.insert(unknown_.end(), seen.unknown.begin(), seen.unknown.end());

@@ -158,6 +158,7 @@ TEST_CASE("doctor modules: built in counts, and what modprobe may not load does 
     kernel.node().write("etc/modprobe.d/cis.conf", "install nf_nat /bin/false\ninstall nf_conntrack /bin/false\n");
     CHECK(kernel.verdict() == Verdict::critical);
     CHECK(says(kernel.examine(), "missing: nf_nat (disabled in /etc/modprobe.d)"));
+    CHECK(kernel.examine().next_step.starts_with("Take "));
     kernel.node().write("etc/modprobe.d/cis.conf", "# install nf_nat /bin/false\n");
     kernel.node().write("etc/modprobe.d/cis.off", "install nf_nat /bin/false\n");
     CHECK(kernel.verdict() == Verdict::ok);
