@@ -26,7 +26,8 @@ bool has_canary(const Diagnosis& diagnosis, repair::Table table)
     });
 }
 
-Diagnosis without_canaries(Diagnosis diagnosis)
+// What is missing beside the canaries, in the tables whose own came back.
+Diagnosis of_tables_made(Diagnosis diagnosis)
 {
     const auto whole = diagnosis;
     std::erase_if(diagnosis.findings, [&](const repair::Finding& finding) {
@@ -57,7 +58,7 @@ void Keeper::judge_answer(Watched& watched, const Diagnosis& diagnosis)
     watched.in_vain = std::move(in_vain);
     if (settings_.newer_than_profiles != true)
         return;
-    auto left_out = repair::missing_objects(watched.desired, without_canaries(diagnosis));
+    auto left_out = repair::missing_objects(watched.desired, of_tables_made(diagnosis));
     std::erase_if(left_out, [&](const std::string& object) { return watched.in_vain[object] < enough_nudges; });
     if (!left_out.empty())
         leave_out(watched, left_out);

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the tests of the packages have in common. Sourced by them; leaves them in the top folder of the repository.
+# What the tests of the packages have in common. Sourced by them; leaves them in the top folder of the repository, with what the
+# checks have.
 #
 # tests/run has packaging/build make the packages first. Where one was made by hand, each test runs by itself.
 
-set -euo pipefail
+# shellcheck source=tests/checks/sources.bash
+source "$(dirname "${BASH_SOURCE[0]}")/../checks/sources.bash"
 export LC_ALL=C.UTF-8
 
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-# Where the packages are, for the other tiers too.
 packages=$PWD/build-packages
 
 fail()
@@ -37,18 +37,6 @@ difference()
 {
     diff --unchanged-line-format= --old-line-format='missing: %L' --new-line-format='not expected: %L' \
         <(sort <<<"$1") <(sort <<<"$2") || true
-}
-
-# Prints the violations on standard input and fails, or prints that all is well.
-verdict()
-{
-    local violations
-    violations=$(cat)
-    if [[ -n $violations ]]; then
-        echo "$violations"
-        return 1
-    fi
-    echo "$*"
 }
 
 # in_order TEXT PATTERN...: the patterns that no line matches after the line of the one before.

@@ -43,7 +43,7 @@ After=multi-user.target dbus.service
 
 [Service]
 Type=oneshot
-ExecStart=bash -c 'bash -eu /srv/scenario; if (($? == 77)); then systemctl reboot --force; else systemctl poweroff --force; fi'
+ExecStart=bash -c 'bash -eu /srv/scenario; if (($? == 133)); then systemctl reboot --force; else systemctl poweroff --force; fi'
 StandardOutput=append:/srv/output
 StandardError=inherit
 TimeoutStartSec=240
@@ -84,7 +84,7 @@ on_trixie()
 }
 
 # on_node SUITE FILE...: boots a node with the files in /srv. One is "scenario", which is run there, and says "all is
-# well: ..." at its end; where it ends with 77 the node is booted again, and it is run again.
+# well: ..." at its end; where it ends with 133, as a node that reboots, the node is booted again, and it is run again.
 on_node()
 {
     in_namespaces boot_root "$@"
