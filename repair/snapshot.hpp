@@ -25,12 +25,16 @@ struct ObservedRule {
     Dialect dialect = Dialect::iptables;
     std::optional<Rule> rule;  // nothing: it holds something that no rule of kubelet's has
     std::string expressions;   // "payload cmp match:comment counter immediate", for reports
+
+    bool operator==(const ObservedRule&) const = default;
 };
 
 struct ObservedChain {
     Table table;
     std::string name;
     std::vector<ObservedRule> rules;
+
+    bool operator==(const ObservedChain&) const = default;
 };
 
 // What was found of the guarded set of one family, all of it at one generation. Only the chains that were asked for.
@@ -41,6 +45,7 @@ struct Snapshot {
     std::vector<ObservedChain> chains;
 
     [[nodiscard]] const ObservedChain* find(Table table, std::string_view chain) const;
+    bool operator==(const Snapshot&) const = default;
 };
 
 }  // namespace chainkeeper::repair

@@ -118,13 +118,15 @@ Result<std::unique_ptr<NftBackend>> NftBackend::open()
 Result<Snapshot> NftBackend::observe(const DesiredState& desired)
 {
     const auto deadline = std::chrono::steady_clock::now() + looking_deadline;
-    do {
+    auto before = look_once(socket_, desired);
+    while (before && std::chrono::steady_clock::now() < deadline) {
         auto snapshot = look_once(socket_, desired);
-        if (!snapshot)
-            return tl::unexpected(snapshot.error());
-        if (*snapshot)
-            return **std::move(snapshot);
-    } while (std::chrono::steady_clock::now() < deadline);
+        if (!snapshot || *snapshot == *before)
+            return snapshot;
+        before = std::move(snapshot);
+    }
+    if (!before)
+        return before;
     return tl::unexpected(Error{ErrorCode::unsettled, "the ruleset changed under every look at it"});
 }
 

@@ -112,17 +112,9 @@ public:
         snapshot_.family = desired.family;
     }
 
-    Result<std::optional<Snapshot>> take() &&
+    Result<Snapshot> take() &&
     {
-        auto read = read_objects().and_then([&] { return read_all_rules(); });
-        if (!read)
-            return tl::unexpected(read.error());
-        const auto after = read_generation(socket_);
-        if (!after)
-            return tl::unexpected(after.error());
-        if (*after != snapshot_.generation)
-            return std::nullopt;
-        return std::move(snapshot_);
+        return read_objects().and_then([&] { return read_all_rules(); }).map([&] { return std::move(snapshot_); });
     }
 
 private:
@@ -260,7 +252,7 @@ Result<void> Look::keep_chain(const Message& message, const ChainName& name)
 
 }  // namespace
 
-Result<std::optional<Snapshot>> look_once(Socket& socket, const DesiredState& desired)
+Result<Snapshot> look_once(Socket& socket, const DesiredState& desired)
 {
     return Look{socket, desired}.take();
 }
