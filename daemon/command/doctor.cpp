@@ -44,12 +44,15 @@ std::vector<doctor::Examined> examine(const doctor::Root& root, const DoctorOpti
 {
     const doctor::KernelLocalnetGuard of_kernel;
     const doctor::NoLocalnetGuard none;
+    const doctor::KernelRulesets rulesets;
     std::error_code error;
     const bool is_own = std::filesystem::equivalent(wanted.root, "/", error) && !error;
     const auto& guard = is_own ? static_cast<const doctor::LocalnetGuard&>(of_kernel) : none;
-    return doctor::examine(
-        {.root = root, .localnet_guard = guard, .running_kernel = is_own ? running_kernel() : std::string{}},
-        wanted.preflight ? doctor::preflight_names() : wanted.checks);
+    return doctor::examine({.root = root,
+                            .localnet_guard = guard,
+                            .rulesets = rulesets,
+                            .running_kernel = is_own ? running_kernel() : std::string{}},
+                           wanted.preflight ? doctor::preflight_names() : wanted.checks);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "daemon/doctor/check.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <utility>
 
 namespace chainkeeper::daemon::doctor {
@@ -34,6 +35,23 @@ void Judgement::add(Verdict worst, std::string seen, std::string_view step)
 void Judgement::add_unknown(std::string reason)
 {
     add(Verdict::unknown, std::move(reason), "Run it as root, or see what is wrong with that file");
+}
+
+Judgement examine_rulesets(const Node& node,
+                           const std::function<void(Judgement&, const Place&, const repair::Survey&)>& judge)
+{
+    if (node.is_image())
+        return {.verdict = Verdict::not_applicable, .evidence = {"an image has no ruleset"}, .next_step = {}};
+    Judgement judgement;
+    for (const auto& place : all_places) {
+        const auto& survey = node.rulesets.at(place);
+        if (survey)
+            judge(judgement, place, *survey);
+        else
+            judgement.add(Verdict::unknown, fmt::format("{}: {}", to_string(place), survey.error()),
+                          "Run it as root, and again where the ruleset was changing");
+    }
+    return judgement;
 }
 
 }  // namespace chainkeeper::daemon::doctor

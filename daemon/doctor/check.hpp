@@ -3,8 +3,10 @@
 
 #include "daemon/doctor/localnet_guard.hpp"
 #include "daemon/doctor/root.hpp"
+#include "daemon/doctor/rulesets.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +36,15 @@ struct Judgement {
 struct Node {
     const Root& root;
     const LocalnetGuard& localnet_guard;
+    const Rulesets& rulesets;
     std::string running_kernel{};  // "6.1.0-13-amd64"; empty of an image, where none runs
+
+    [[nodiscard]] bool is_image() const { return running_kernel.empty(); }
 };
+
+// Tells of each ruleset of the node, and adds what cannot be read. An image has none: the check does not apply.
+Judgement examine_rulesets(const Node& node,
+                           const std::function<void(Judgement&, const Place&, const repair::Survey&)>& judge);
 
 // One thing that people look at by hand when a node's network is broken. Looking changes nothing.
 class Check {

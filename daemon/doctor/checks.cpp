@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/doctor/checks.hpp"
 
+#include "daemon/doctor/backend_check.hpp"
 #include "daemon/doctor/cni_check.hpp"
 #include "daemon/doctor/conntrack_check.hpp"
 #include "daemon/doctor/forwarding_check.hpp"
+#include "daemon/doctor/kube_proxy_chains_check.hpp"
 #include "daemon/doctor/modules_check.hpp"
+#include "daemon/doctor/rule_corruption_check.hpp"
+#include "daemon/doctor/rule_count_check.hpp"
 #include "daemon/doctor/saved_rules_check.hpp"
 #include "daemon/doctor/tools_check.hpp"
 
@@ -24,13 +28,19 @@ Verdict verdict_of(const Examined& examined)
 
 std::span<const Check* const> all_checks()
 {
-    static const ConntrackCheck conntrack;
-    static const ForwardingCheck forwarding;
+    static const BackendCheck backend;
     static const ModulesCheck modules;
     static const ToolsCheck tools;
+    static const KubeProxyChainsCheck kube_proxy_chains;
+    static const RuleCorruptionCheck rule_corruption;
+    static const RuleCountCheck rule_count;
+    static const ConntrackCheck conntrack;
     static const CniCheck cni;
     static const SavedRulesCheck saved_rules;
-    static const std::array<const Check*, 6> checks{&conntrack, &forwarding, &modules, &tools, &cni, &saved_rules};
+    static const ForwardingCheck forwarding;
+    static const std::array<const Check*, 10> checks{&backend,         &modules,    &tools,     &kube_proxy_chains,
+                                                     &rule_corruption, &rule_count, &conntrack, &cni,
+                                                     &saved_rules,     &forwarding};
     return checks;
 }
 

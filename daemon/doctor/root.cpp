@@ -217,4 +217,18 @@ Found<bool> Root::executable(const std::string& path) const
     return S_ISREG(status.st_mode) && (status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
 }
 
+Found<std::string> Root::real_name(const std::string& path) const
+{
+    const auto found = locate(path);
+    if (!found)
+        return tl::unexpected(found.error());
+    if (!*found)
+        return std::nullopt;
+    std::error_code error;
+    const auto real = std::filesystem::read_symlink(opened_path(**found), error);
+    if (error)
+        return trouble(path, error.message());
+    return real.filename().string();
+}
+
 }  // namespace chainkeeper::daemon::doctor

@@ -26,7 +26,7 @@ public:
     static constexpr std::size_t largest_text = std::size_t{1} << 20U;      // of text()
     static constexpr std::size_t largest_stream = std::size_t{256} << 20U;  // of each_line(): 150,000 rules are 30 MiB
     static constexpr std::size_t longest_line = 4096;                       // the rest of a line is left out
-    static constexpr std::size_t most_names = 4096;                         // of names()
+    static constexpr std::size_t most_names = 32768;                        // of names()
 
     static tl::expected<Root, std::string> open(const std::filesystem::path& directory);
 
@@ -39,6 +39,8 @@ public:
     [[nodiscard]] Found<std::vector<std::string>> names(const std::string& path) const;
     // Whether it is a regular file that somebody may execute.
     [[nodiscard]] Found<bool> executable(const std::string& path) const;
+    // What it is called where all links that lead to it end: "xtables-nft-multi" for /usr/sbin/iptables.
+    [[nodiscard]] Found<std::string> real_name(const std::string& path) const;
 
 private:
     explicit Root(FileDescriptor directory) : directory_{std::move(directory)} {}

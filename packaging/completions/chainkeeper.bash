@@ -37,7 +37,7 @@ _chainkeeper_value()
     --assume-monitor) _chainkeeper_offer "alive dead unknown" ;;
     --log-level) _chainkeeper_offer "debug info warning error" ;;
     --for) _chainkeeper_offer "30m 1h 2h 8h 24h" ;;
-    --check) _chainkeeper_offer "cni conntrack forwarding modules saved-rules tools" ;;
+    --check) _chainkeeper_offer "backend cni conntrack forwarding kube-proxy-chains modules rule-corruption rule-count saved-rules tools" ;;
     --root) _chainkeeper_offer_folders ;;
     --last | --reason) COMPREPLY=() ;;
     *) return 1 ;;

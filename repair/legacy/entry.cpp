@@ -313,6 +313,37 @@ std::size_t fingerprint(Family family, Bytes bytes, std::string_view target)
     return sum;
 }
 
+// A jump's or goto's target has no name of its own, and libiptc's for it is that of the chain.
+SurveyedRule::End end_of(const Parts& parts, std::string_view target)
+{
+    if (target == "ACCEPT")
+        return SurveyedRule::End::accept;
+    if (target == "DROP")
+        return SurveyedRule::End::drop;
+    if (target == "RETURN")
+        return SurveyedRule::End::return_;
+    return parts.target && parts.target->name.empty() && !target.empty() ? SurveyedRule::End::jump
+                                                                         : SurveyedRule::End::other;
+}
+
+template <typename Layout>
+SurveyedRule surveyed(Bytes bytes, std::string_view target)
+{
+    const auto parts = parts_of<Layout>(bytes);
+    SurveyedRule rule{.table = {}, .chain = {}, .end = end_of(parts, target), .jump_to = {}};
+    if (rule.end == SurveyedRule::End::jump)
+        rule.jump_to = target;
+    // Without an address, an interface, a protocol all of the head is zero.
+    rule.narrows = std::ranges::any_of(parts.head, [](std::uint8_t byte) { return byte != 0; }) ||
+                   std::ranges::any_of(parts.matches, [](const auto& match) { return match.name != "comment"; });
+    std::size_t sum = 0;
+    mix(sum, parts.head);
+    mix(sum, bytes.subspan(std::min(bytes.size(), sizeof(typename Layout::Entry))));
+    mix(sum, target);
+    rule.fingerprint = sum;
+    return rule;
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> encode_entry(Family family, const Rule& rule)
@@ -328,6 +359,11 @@ ObservedRule decode_entry(Family family, Bytes entry, std::string_view target)
 std::size_t fingerprint_of(Family family, Bytes entry, std::string_view target)
 {
     return family == Family::ipv4 ? fingerprint<Ipv4>(family, entry, target) : fingerprint<Ipv6>(family, entry, target);
+}
+
+SurveyedRule survey_entry(Family family, Bytes entry, std::string_view target)
+{
+    return family == Family::ipv4 ? surveyed<Ipv4>(entry, target) : surveyed<Ipv6>(entry, target);
 }
 
 std::size_t size_of_entry(Family family, const void* entry)

@@ -3,6 +3,7 @@
 
 #include "repair/family.hpp"
 #include "repair/snapshot.hpp"
+#include "repair/survey.hpp"
 
 #include <cstdint>
 #include <span>
@@ -27,6 +28,9 @@ ObservedRule decode_entry(Family family, std::span<const std::uint8_t> entry, st
 // A number for all that the entry says: the same for the same words, whatever its counters are. Of an extension that no
 // rule of kubelet's has, only which one it is: some keep their state in there (`limit` before Linux 4.11).
 std::size_t fingerprint_of(Family family, std::span<const std::uint8_t> entry, std::string_view target);
+
+// What a survey tells of it; table and chain are the caller's, and `target` is lent to it.
+SurveyedRule survey_entry(Family family, std::span<const std::uint8_t> entry, std::string_view target);
 
 // How many bytes an entry has, from its first ones.
 std::size_t size_of_entry(Family family, const void* entry);

@@ -73,7 +73,7 @@ int done(int success)
 template <typename Library>
 class TableOf final : public LegacyTable {
 public:
-    explicit TableOf(Handle handle) : handle_{std::move(handle)} {}
+    TableOf(Table table, Handle handle) : table_{table}, handle_{std::move(handle)} {}
 
     [[nodiscard]] bool has_chain(const std::string& chain) const override
     {
@@ -97,16 +97,28 @@ public:
     [[nodiscard]] std::size_t fingerprint() const override
     {
         std::string text;
-        const char* chain = Library::first_chain(handle_.get());
-        for (; chain != nullptr; chain = Library::next_chain(handle_.get())) {
+        for_each_chain([&](const char* chain) {
             xt_counters ignored{};
             const char* const policy = Library::policy_of(chain, &ignored, handle_.get());
             text += fmt::format(":{} {}\n", chain, policy == nullptr ? "-" : policy);
             for_each_rule(chain, [&](std::span<const std::uint8_t> entry, std::string_view target) {
                 text += fmt::format("{:x}\n", fingerprint_of(Library::family, entry, target));
             });
-        }
+        });
         return std::hash<std::string>{}(text);
+    }
+
+    void survey(Surveyor& surveyor) const override
+    {
+        for_each_chain([&](const char* chain) { surveyor.add_chain(to_string(table_), chain, is_base_chain(chain)); });
+        for_each_chain([&](const char* chain) {
+            for_each_rule(chain, [&](std::span<const std::uint8_t> entry, std::string_view target) {
+                auto rule = survey_entry(Library::family, entry, target);
+                rule.table = to_string(table_);
+                rule.chain = chain;
+                surveyor.add_rule(rule);
+            });
+        });
     }
 
     int create_chain(const std::string& chain) override
@@ -173,6 +185,14 @@ private:
         return use(*static_cast<const typename Library::Entry*>(static_cast<const void*>(bytes.data())));
     }
 
+    void for_each_chain(const auto& take) const
+    {
+        const char* chain = Library::first_chain(handle_.get());
+        for (; chain != nullptr; chain = Library::next_chain(handle_.get()))
+            take(chain);
+    }
+
+    Table table_;
     Handle handle_;
 };
 
@@ -190,7 +210,7 @@ Result<std::unique_ptr<LegacyTable>> open_with(Table table)
     Handle handle{Library::init(to_string(table).data()), Free{Library::free}};
     if (!handle)
         return tl::unexpected(open_error(Library::family, table, errno));
-    return std::make_unique<TableOf<Library>>(std::move(handle));
+    return std::make_unique<TableOf<Library>>(table, std::move(handle));
 }
 
 }  // namespace

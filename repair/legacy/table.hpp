@@ -5,6 +5,7 @@
 #include "repair/family.hpp"
 #include "repair/rule.hpp"
 #include "repair/snapshot.hpp"
+#include "repair/survey.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -35,6 +36,9 @@ public:
     [[nodiscard]] virtual std::vector<ObservedRule> rules_of(const std::string& chain) const = 0;
     // The same for the same chains, default verdicts and rules. Counters are left out.
     [[nodiscard]] virtual std::size_t fingerprint() const = 0;
+
+    // Tells of all its chains and rules.
+    virtual void survey(Surveyor& surveyor) const = 0;
 
     // An error number; 0 where it was done.
     virtual int create_chain(const std::string& chain) = 0;

@@ -9,8 +9,8 @@
 namespace chainkeeper::repair::nft {
 
 // nf_tables over one netlink socket. A look asks for the guarded tables and chains by name, in one datagram, and for
-// the rules of those chains; never for all of anything. It is taken again until it is equal to the one before, for 50 ms
-// at the most.
+// the rules of those chains; never for all of anything. It is taken again until it is equal to the one before, for 50
+// ms at the most.
 class NftBackend final : public Backend {
 public:
     // In the network namespace of the calling thread. Fails without CAP_NET_ADMIN there, and without nf_tables.

@@ -2,6 +2,7 @@
 #include "repair/nft/look.hpp"
 
 #include "repair/nft/protocol.hpp"
+#include "repair/nft/requests.hpp"
 #include "repair/nft/rule_decode.hpp"
 
 #include <array>
@@ -20,64 +21,6 @@ namespace chainkeeper::repair::nft {
 
 namespace {
 
-// The longest request names a table and a chain: two headers and two names of NFT_NAME_MAXLEN at the most.
-constexpr std::size_t longest_request = 1024;
-
-struct NamedAttribute {
-    std::uint16_t type;
-    std::string_view name;
-};
-
-// Requests that go out in one datagram, and are answered in their order.
-class Requests {
-public:
-    explicit Requests(Socket& socket) : socket_{socket} {}
-
-    std::uint32_t add(std::uint16_t message, std::uint8_t protocol, std::uint16_t flags,
-                      std::initializer_list<NamedAttribute> attributes)
-    {
-        bytes_.resize(used_ + longest_request);
-        const auto sequence = socket_.reserve_sequences(1);
-        auto* const header = nftnl_nlmsg_build_hdr(static_cast<char*>(static_cast<void*>(bytes_.data() + used_)),
-                                                   message, protocol, flags, sequence);
-        for (const auto& [type, name] : attributes)
-            mnl_attr_put_strz(header, type, std::string{name}.c_str());
-        used_ += MNL_ALIGN(header->nlmsg_len);
-        return sequence;
-    }
-
-    Result<void> send() { return socket_.send(std::span{bytes_}.first(used_)); }
-
-private:
-    Socket& socket_;
-    std::vector<std::byte> bytes_;
-    std::size_t used_ = 0;
-};
-
-Error no_answer()
-{
-    return {ErrorCode::protocol, "nf_tables gave no answer"};
-}
-
-// Hands every waiting message to `take`, until that says that it has what it came for.
-Result<void> receive_until(Socket& socket, const std::function<Result<bool>(const Message&)>& take)
-{
-    for (;;) {
-        auto datagram = socket.receive();
-        if (!datagram)
-            return tl::unexpected(datagram.error());
-        if (datagram->empty())
-            return tl::unexpected(no_answer());
-        while (const auto message = take_message(*datagram)) {
-            const auto finished = take(*message);
-            if (!finished)
-                return tl::unexpected(finished.error());
-            if (*finished)
-                return {};
-        }
-    }
-}
-
 // An answer to a request for one object: the object, or that there is none.
 Result<std::optional<ByteView>> object_in(const Message& message, std::string_view what)
 {
@@ -90,17 +33,6 @@ Result<std::optional<ByteView>> object_in(const Message& message, std::string_vi
     if (!payload)
         return tl::unexpected(Error{ErrorCode::protocol, "nf_tables gave an answer that is cut short"});
     return payload->attributes;
-}
-
-// A dump that the kernel broke off says so in its last message.
-Result<bool> dump_ended(const Message& message)
-{
-    std::int32_t error = 0;
-    if (message.payload.size() >= sizeof error)
-        std::memcpy(&error, message.payload.data(), sizeof error);
-    if (error < 0)
-        return tl::unexpected(system_error("reading the rules of nf_tables", -error));
-    return true;
 }
 
 class Look {
@@ -184,7 +116,7 @@ private:
     Result<bool> keep_rule(const Message& message, ObservedChain& chain) const
     {
         if (message.type == NLMSG_DONE)
-            return dump_ended(message);
+            return dump_ended(message).map([] { return true; });
         if (const auto answer = acknowledgement(message))
             return tl::unexpected(system_error("reading the rules of nf_tables", answer->error_number));
         auto rule = decode_rule(snapshot_.family, message);

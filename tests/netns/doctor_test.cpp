@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/doctor/localnet_guard.hpp"
 #include "tests/netns/daemon_process.hpp"
+#include "tests/netns/doctor_answer.hpp"
 #include "tests/netns/node.hpp"
 #include "tests/netns/stand_in.hpp"
 #include "tests/support/command.hpp"
@@ -31,28 +32,13 @@ namespace {
 
 const std::string ipv4 = "/proc/sys/net/ipv4/";
 
-struct Answer {
-    int status = 0;
-    std::string verdict;
-    std::string text;  // of the only check
-};
-
-Answer ask(const Node& node, const std::string& check, const std::string& root = "/")
-{
-    const auto result = chainkeeper(node, {"doctor", "--json", "--check", check, "--root", root});
-    CAPTURE(result.errors);
-    const auto json = nlohmann::json::parse(result.output);
-    REQUIRE(json.at("checks").size() == 1);
-    return {.status = result.status, .verdict = json.at("verdict"), .text = json.at("checks").at(0).dump()};
-}
-
 bool has(const std::string& text, std::string_view part)
 {
     return text.find(part) != std::string::npos;
 }
 
 // All is well but that br_netfilter may not be loaded, which is the machine's to say.
-void check_forwards(const Answer& answer)
+void check_forwards(const DoctorAnswer& answer)
 {
     const bool sees_bridges = std::filesystem::exists("/proc/sys/net/bridge/bridge-nf-call-iptables");
     CHECK(answer.verdict == (sees_bridges ? "ok" : "warning"));
@@ -131,12 +117,12 @@ TEST_CASE("doctor forwarding: ip_forward of the kernel")
 {
     const Node node;
     write_text(ipv4 + "ip_forward", "0");
-    const auto off = ask(node, "forwarding");
+    const auto off = ask_doctor(node, "forwarding");
     CHECK(off.verdict == "critical");
     CHECK(off.status == 1);
     CHECK(has(off.text, "net.ipv4.ip_forward = 0"));
     write_text(ipv4 + "ip_forward", "1");
-    check_forwards(ask(node, "forwarding"));
+    check_forwards(ask_doctor(node, "forwarding"));
 }
 
 TEST_CASE("doctor forwarding: route_localnet is a hole until KUBE-FIREWALL is there, in whichever backend; nothing is "
@@ -145,26 +131,26 @@ TEST_CASE("doctor forwarding: route_localnet is a hole until KUBE-FIREWALL is th
     const Node node{27, each_backend()};
     write_text(ipv4 + "ip_forward", "1");
     write_text(ipv4 + "conf/lo/route_localnet", "1");
-    const auto open = ask(node, "forwarding");
+    const auto open = ask_doctor(node, "forwarding");
     CHECK(open.verdict == "critical");
     CHECK(has(open.text, "route_localnet = 1 (lo)"));
     CHECK(has(open.text, "CVE-2020-8558"));
 
     make_once(node);
     const auto before = whole_ruleset();
-    const auto guarded = ask(node, "forwarding");
+    const auto guarded = ask_doctor(node, "forwarding");
     check_forwards(guarded);
     CHECK(has(guarded.text, "KUBE-FIREWALL guards it"));
     CHECK(whole_ruleset() == before);
 
     run_all(Family::ipv4, {{"-D", "INPUT", "-j", "KUBE-FIREWALL"}});
-    CHECK(ask(node, "forwarding").verdict == "critical");
+    CHECK(ask_doctor(node, "forwarding").verdict == "critical");
     run_all(Family::ipv4, {{"-I", "INPUT", "-j", "KUBE-FIREWALL"}});
-    check_forwards(ask(node, "forwarding"));
+    check_forwards(ask_doctor(node, "forwarding"));
     run_all(Family::ipv4, {{"-F", "KUBE-FIREWALL"}});
-    CHECK(ask(node, "forwarding").verdict == "critical");
+    CHECK(ask_doctor(node, "forwarding").verdict == "critical");
     write_text(ipv4 + "conf/lo/route_localnet", "0");
-    check_forwards(ask(node, "forwarding"));
+    check_forwards(ask_doctor(node, "forwarding"));
 }
 
 TEST_CASE("doctor forwarding: of the ruleset that may not be looked at nothing is known")
@@ -183,7 +169,7 @@ TEST_CASE("doctor forwarding: of the ruleset that may not be looked at nothing i
     other.write("proc/sys/net/ipv4/ip_forward", "1");
     other.write("proc/sys/net/ipv4/conf/all/route_localnet", "1");
     other.write("proc/sys/net/bridge/bridge-nf-call-iptables", "1");
-    const auto answer = ask(node, "forwarding", other.path());
+    const auto answer = ask_doctor(node, "forwarding", other.path());
     CHECK(answer.verdict == "unknown");
     CHECK(answer.status == 2);
     CHECK(has(answer.text, "another root"));
@@ -201,9 +187,9 @@ TEST_CASE("doctor conntrack: the kernel's own files are read")
 {
     const Node node;
     run_all(Family::ipv4, {{"-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW", "-j", "ACCEPT"}});
-    CHECK(has(ask(node, "conntrack").text, "0 of "));
+    CHECK(has(ask_doctor(node, "conntrack").text, "0 of "));
     send_datagram();
-    const auto answer = ask(node, "conntrack");
+    const auto answer = ask_doctor(node, "conntrack");
     CHECK(answer.verdict == "ok");
     CHECK(answer.status == 0);
     CHECK(has(answer.text, "1 of "));
@@ -218,15 +204,15 @@ TEST_CASE("doctor saved-rules: what iptables-save and nft save is found, and wha
     const TemporaryDirectory image;
     const auto saved = must_run(Iptables{}.command(Family::ipv4, "-save"));
     image.write("etc/iptables/rules.v4", saved);
-    const auto stale = ask(node, "saved-rules", image.path());
+    const auto stale = ask_doctor(node, "saved-rules", image.path());
     CHECK(stale.verdict == "warning");
     CHECK(has(stale.text, "(3): KUBE-FIREWALL, KUBE-IPTABLES-HINT, KUBE-KUBELET-CANARY"));
     image.write("etc/iptables/rules.v4", must_run({"grep", "-v", "KUBE-"}, saved));
-    CHECK(ask(node, "saved-rules", image.path()).verdict == "ok");
+    CHECK(ask_doctor(node, "saved-rules", image.path()).verdict == "ok");
     if (node.iptables() == IptablesBackend::legacy)
         return;
     image.write("etc/nftables.conf", must_run({"nft", "list", "ruleset"}));
-    CHECK(has(ask(node, "saved-rules", image.path()).text,
+    CHECK(has(ask_doctor(node, "saved-rules", image.path()).text,
               "/etc/nftables.conf: saved with KUBE- chains (3): KUBE-FIREWALL, KUBE-IPTABLES-HINT"));
 }
 
@@ -300,8 +286,8 @@ TEST_CASE("doctor: exit codes, and what is refused")
     CHECK(on_image("saved-rules") == 2);
     const auto list = doctor({"--list"});
     CHECK(list.status == 0);
-    CHECK(list.output.starts_with("conntrack "));
-    CHECK(nlohmann::json::parse(doctor({"--list", "--json"}).output).at(0).at("name") == "conntrack");
+    CHECK(list.output.starts_with("backend "));
+    CHECK(nlohmann::json::parse(doctor({"--list", "--json"}).output).at(0).at("name") == "backend");
     CHECK(doctor({"--check", "nothing"}).status == 2);
     CHECK(doctor({"--list", "--check", "cni"}).status == 2);
     CHECK(doctor({"--preflight", "--check", "cni"}).status == 2);

@@ -69,7 +69,8 @@ Judgement examine_running(const DoctorRoot& node)
 {
     const auto root = node.open();
     const NoLocalnetGuard guard;
-    return check.examine({.root = root, .localnet_guard = guard, .running_kernel = release});
+    const KernelRulesets rulesets;
+    return check.examine({.root = root, .localnet_guard = guard, .rulesets = rulesets, .running_kernel = release});
 }
 
 }  // namespace

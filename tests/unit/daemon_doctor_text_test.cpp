@@ -137,15 +137,17 @@ TEST_CASE("doctor: each check has a name and a question of its own, and can be a
     const DoctorRoot node;
     const auto root = node.open();
     const NoLocalnetGuard guard;
+    const KernelRulesets rulesets;
+    const Node image{.root = root, .localnet_guard = guard, .rulesets = rulesets};
     std::set<std::string_view> names;
     for (const auto* const check : all_checks()) {
         CHECK(check->question().ends_with('?'));
         CHECK(names.insert(check->name()).second);
-        const auto examined = examine({.root = root, .localnet_guard = guard}, {std::string{check->name()}});
+        const auto examined = examine(image, {std::string{check->name()}});
         REQUIRE(examined.size() == 1);
         CHECK(examined.front().check == check);
         CHECK_FALSE(examined.front().judgement.evidence.empty());
     }
-    CHECK(examine({.root = root, .localnet_guard = guard}, {}).size() == names.size());
+    CHECK(examine(image, {}).size() == names.size());
     CHECK(list_json().size() == names.size());
 }

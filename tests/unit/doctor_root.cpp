@@ -48,7 +48,8 @@ Root DoctorRoot::open() const
 Judgement DoctorRoot::examine(const Check& check, const GuardSeen& guard) const
 {
     const auto root = open();
-    return check.examine({.root = root, .localnet_guard = SaidGuard{guard}});
+    const KernelRulesets never_read;
+    return check.examine({.root = root, .localnet_guard = SaidGuard{guard}, .rulesets = never_read});
 }
 
 bool says(const Judgement& judgement, std::string_view text)

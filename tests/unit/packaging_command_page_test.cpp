@@ -138,7 +138,8 @@ TEST_CASE("chainkeeper(1) has every check of doctor, with its question, and no o
         CHECK(definitions.at(index).term == checks[index]->name());
         CHECK(definitions.at(index).text.find(checks[index]->question()) != std::string::npos);
     }
-    const auto& conntrack = definitions.front().text;
+    const auto named = [](const auto& definition) { return definition.term == "conntrack"; };
+    const auto& conntrack = std::ranges::find_if(definitions, named)->text;
     CHECK(conntrack.find(fmt::format("{} %", doctor::conntrack_critical)) != std::string::npos);
     CHECK(conntrack.find(fmt::format("{} %", doctor::conntrack_warning)) != std::string::npos);
     const auto text = source_text("packaging/man/chainkeeper.1.scd");

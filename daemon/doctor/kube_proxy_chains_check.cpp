@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/kube_proxy_chains_check.hpp"
+
+#include "daemon/doctor/processes.hpp"
+#include "daemon/doctor/short_list.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <span>
+#include <utility>
+
+namespace chainkeeper::daemon::doctor {
+
+namespace {
+
+using repair::Survey;
+using repair::SurveyedChain;
+
+constexpr std::string_view restart =
+    "Restart kube-proxy, which writes all of its rules when it starts; `chainkeeper history` says who took them";
+
+// A chain without which nothing works, and the base chain that leads to it.
+struct Way {
+    std::string_view table;
+    std::string_view chain;
+    std::string_view from;
+};
+
+// kube-proxy in one of its modes: what it always makes, and how it calls the chains of single Services and endpoints.
+struct Mode {
+    std::string_view name;
+    std::span<const Way> ways;
+    std::span<const Way> others;  // reached from elsewhere than a base chain
+    std::string_view service_table;
+    std::span<const std::string_view> service_prefixes;
+};
+
+constexpr std::array iptables_ways{
+    Way{"nat", "KUBE-SERVICES", "PREROUTING"},
+    Way{"nat", "KUBE-SERVICES", "OUTPUT"},
+    Way{"nat", "KUBE-POSTROUTING", "POSTROUTING"},
+    Way{"filter", "KUBE-FORWARD", "FORWARD"},
+};
+constexpr std::array iptables_others{Way{"nat", "KUBE-NODEPORTS", ""}};
+constexpr std::array iptables_services{std::string_view{"KUBE-SVC-"}, std::string_view{"KUBE-SVL-"},
+                                       std::string_view{"KUBE-EXT-"}, std::string_view{"KUBE-XLB-"},
+                                       std::string_view{"KUBE-FW-"},  std::string_view{"KUBE-SEP-"}};
+// pkg/proxy/nftables/proxier.go, from Kubernetes 1.31.
+constexpr std::array nftables_ways{
+    Way{"kube-proxy", "services", "nat-prerouting"},
+    Way{"kube-proxy", "services", "nat-output"},
+    Way{"kube-proxy", "masquerading", "nat-postrouting"},
+};
+constexpr std::array nftables_services{std::string_view{"service-"}, std::string_view{"local-"},
+                                       std::string_view{"external-"}, std::string_view{"firewall-"},
+                                       std::string_view{"endpoint-"}};
+
+constexpr Mode iptables_mode{"iptables", iptables_ways, iptables_others, "nat", iptables_services};
+// Its Services are in ipvs and in ipsets.
+constexpr Mode ipvs_mode{"ipvs", iptables_ways, {}, "nat", {}};
+constexpr Mode nftables_mode{"nftables", nftables_ways, {}, "kube-proxy", nftables_services};
+
+bool has(const Survey& survey, std::string_view table, std::string_view chain)
+{
+    return survey.find(table, chain) != nullptr;
+}
+
+bool is_service(const Mode& mode, std::string_view chain)
+{
+    return std::ranges::any_of(mode.service_prefixes, [&](auto prefix) { return chain.starts_with(prefix); });
+}
+
+// By what kubelet makes none of, in any version. Nothing where kube-proxy has no chain.
+const Mode* mode_of(const Survey& survey)
+{
+    if (survey.tables.contains("kube-proxy"))
+        return &nftables_mode;
+    if (has(survey, "nat", "KUBE-NODE-PORT") || has(survey, "nat", "KUBE-LOAD-BALANCER"))
+        return &ipvs_mode;
+    const auto nat = survey.tables.find("nat");
+    const auto is_his = [](const auto& each) {
+        return each.first == "KUBE-SERVICES" || each.first == "KUBE-NODEPORTS" || each.first == "KUBE-PROXY-CANARY" ||
+               is_service(iptables_mode, each.first);
+    };
+    const bool is_there = (nat != survey.tables.end() && std::ranges::any_of(nat->second.chains, is_his)) ||
+                          has(survey, "filter", "KUBE-FORWARD") || has(survey, "mangle", "KUBE-PROXY-CANARY");
+    return is_there ? &iptables_mode : nullptr;
+}
+
+// Looks at one ruleset.
+class Ruleset {
+public:
+    Ruleset(Judgement& judgement, const Place& place, const Survey& survey, const Mode& mode)
+        : judgement_{judgement}, place_{to_string(place)}, survey_{survey}, mode_{mode}
+    {
+    }
+
+    void judge()
+    {
+        const auto before = judgement_.evidence.size();
+        for (const auto& way : mode_.ways)
+            judge_way(way);
+        for (const auto& way : mode_.others)
+            judge_chain(way);
+        judge_services();
+        judge_repeated();
+        if (judgement_.evidence.size() == before)
+            judgement_.add(Verdict::ok, fmt::format("{}: whole, as in its {} mode ({} chains for Services)", place_,
+                                                    mode_.name, services_));
+    }
+
+private:
+    void add(Verdict verdict, std::string_view seen, std::string_view step = restart)
+    {
+        judgement_.add(verdict, fmt::format("{}: {}", place_, seen), step);
+    }
+
+    // False where it is not worth looking for ways to it.
+    bool judge_chain(const Way& way)
+    {
+        const auto* const chain = survey_.find(way.table, way.chain);
+        if (chain == nullptr)
+            add(Verdict::critical, fmt::format("{} {} is missing", way.table, way.chain));
+        else if (chain->rules == 0 && !way.from.empty())
+            add(Verdict::critical, fmt::format("{} {} is empty", way.table, way.chain));
+        else if (chain->references == 0)
+            add(Verdict::critical, fmt::format("{} {}: nothing leads to it", way.table, way.chain));
+        else
+            return true;
+        return false;
+    }
+
+    void judge_way(const Way& way)
+    {
+        const bool is_first = &way == mode_.ways.data() || std::prev(&way)->chain != way.chain;
+        if (is_first)
+            is_reached_ = judge_chain(way);
+        const auto* const base = survey_.find(way.table, way.from);
+        if (is_reached_ && (base == nullptr || !base->jumps.contains(std::string{way.chain})))
+            add(Verdict::critical, fmt::format("{} {}: no jump from {}", way.table, way.chain, way.from));
+    }
+
+    void judge_services()
+    {
+        const auto table = survey_.tables.find(mode_.service_table);
+        if (table == survey_.tables.end())
+            return;
+        std::vector<std::string> empty;
+        std::vector<std::string> stale;
+        for (const auto& [name, chain] : table->second.chains) {
+            if (!is_service(mode_, name))
+                continue;
+            ++services_;
+            if (chain.references == 0)
+                stale.push_back(name);
+            else if (chain.rules == 0)
+                empty.push_back(name);
+        }
+        if (!empty.empty())
+            add(Verdict::critical, fmt::format("packets are sent to chains without a rule: {}", short_list(empty)));
+        judge_stale(stale);
+    }
+
+    // kube-proxy leaves what is no longer wanted for a minute or so.
+    void judge_stale(const std::vector<std::string>& stale)
+    {
+        constexpr std::size_t usual_part = 10;
+        if (stale.size() * usual_part > services_)
+            add(Verdict::warning,
+                fmt::format("nothing leads to {} of {} chains for Services: {}", stale.size(), services_,
+                            short_list(stale)),
+                "Look again in two minutes; kube-proxy that does not take them away does not sync: its log says why");
+    }
+
+    void judge_repeated()
+    {
+        std::vector<std::string> repeated;
+        for (const auto& [table_name, table] : survey_.tables)
+            for (const auto& [name, chain] : table.chains)
+                if (chain.repeated > 0 &&
+                    (chain.is_base || name.starts_with("KUBE-") || table_name == mode_.service_table))
+                    repeated.push_back(fmt::format("{} {} ({})", table_name, name, chain.repeated));
+        if (!repeated.empty())
+            add(Verdict::warning, fmt::format("rules stand there more than once: {}", short_list(repeated)),
+                "Find who adds them again and again: one whose `iptables -C` does not know its own rule");
+    }
+
+    Judgement& judgement_;
+    std::string place_;
+    const Survey& survey_;
+    const Mode& mode_;
+    std::size_t services_ = 0;
+    bool is_reached_ = false;
+};
+
+// There is none of its chains.
+void judge_absent(Judgement& judgement, const Root& root)
+{
+    static constexpr std::array names{std::string_view{"kube-proxy"}};
+    const auto running = processes_named(root, names);
+    if (!running)
+        judgement.add_unknown(running.error());
+    else if (running->empty())
+        judgement = {.verdict = Verdict::not_applicable, .evidence = {"kube-proxy does not run here"}, .next_step = {}};
+    else
+        judgement.add(Verdict::critical,
+                      fmt::format("kube-proxy runs (process {}), and has not one chain", running->front().pid),
+                      restart);
+}
+
+}  // namespace
+
+Judgement KubeProxyChainsCheck::examine(const Node& node) const
+{
+    bool is_there = false;
+    auto judgement = examine_rulesets(node, [&](Judgement& all, const Place& place, const Survey& survey) {
+        if (const auto* const mode = mode_of(survey)) {
+            is_there = true;
+            Ruleset{all, place, survey, *mode}.judge();
+        }
+    });
+    if (!is_there && judgement.verdict == Verdict::ok)
+        judge_absent(judgement, node.root);
+    return judgement;
+}
+
+}  // namespace chainkeeper::daemon::doctor

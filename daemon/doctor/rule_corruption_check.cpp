@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/rule_corruption_check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <utility>
+
+namespace chainkeeper::daemon::doctor {
+
+namespace {
+
+using repair::BareVerdict;
+using repair::SurveyedChain;
+
+// Of a chain of many the first are named.
+constexpr std::size_t most_named = 5;
+
+// Whether a chain may end with a rule for all that comes to it.
+enum class LastRule : std::uint8_t { narrows, may_be_bare };
+
+// The first prefix that fits counts. kubelet and kube-proxy say of each DROP and RETURN which packets it is for, with
+// one exception; the network plugins end many a chain with one for all the others.
+struct Owned {
+    std::string_view prefix;
+    LastRule last_rule;
+};
+constexpr std::array owned{
+    Owned{"KUBE-SOURCE-RANGES-FIREWALL", LastRule::may_be_bare},  // kube-proxy's, in its ipvs mode
+    Owned{"KUBE-ROUTER", LastRule::may_be_bare},                  // kube-router's, and the next two
+    Owned{"KUBE-POD-FW-", LastRule::may_be_bare},
+    Owned{"KUBE-NWPLCY", LastRule::may_be_bare},
+    Owned{"KUBE-", LastRule::narrows},
+    Owned{"cali-", LastRule::may_be_bare},
+    Owned{"CILIUM_", LastRule::may_be_bare},
+    Owned{"OLD_CILIUM_", LastRule::may_be_bare},
+    Owned{"FLANNEL-", LastRule::may_be_bare},
+    Owned{"AWS-", LastRule::may_be_bare},
+    Owned{"WEAVE", LastRule::may_be_bare},
+    Owned{"AZURE-NPM", LastRule::may_be_bare},
+    Owned{"ANTREA-", LastRule::may_be_bare},
+};
+
+const Owned* owner_of(std::string_view chain)
+{
+    const auto* const found =
+        std::ranges::find_if(owned, [&](const Owned& each) { return chain.starts_with(each.prefix); });
+    return found == owned.end() ? nullptr : found;
+}
+
+// The first rule that makes all behind it pointless, or that stands where none for all packets may stand.
+const BareVerdict* corrupt_rule(const Owned& owner, const SurveyedChain& chain)
+{
+    const auto is_corrupt = [&](const BareVerdict& bare) {
+        return owner.last_rule == LastRule::narrows || bare.number < chain.rules;
+    };
+    const auto found = std::ranges::find_if(chain.bare, is_corrupt);
+    return found == chain.bare.end() ? nullptr : &*found;
+}
+
+std::string describe(const Place& place, std::string_view table, std::string_view chain, const BareVerdict& bare)
+{
+    const bool drops = bare.verdict == repair::Verdict::drop;
+    return fmt::format("{}: {} {}: rule {} {} every packet", to_string(place), table, chain, bare.number,
+                       drops ? "drops" : "sends back");
+}
+
+// What is to be done with it. kubelet's own chain can be written anew; of another's the rule can be deleted.
+std::string step_for(const Place& place, std::string_view table, std::string_view chain, const BareVerdict& bare)
+{
+    return fmt::format(
+        "`{} -D {} {}` takes it out; then have its owner write its rules again (restart it), and find who "
+        "rewrites them: `chainkeeper history`",
+        command_for(place, table), chain, bare.number);
+}
+
+void judge_table(Judgement& judgement, const Place& place, const std::string& table,
+                 const repair::SurveyedTable& surveyed)
+{
+    std::size_t found = 0;
+    for (const auto& [name, chain] : surveyed.chains) {
+        const auto* const owner = owner_of(name);
+        const auto* const bare = owner == nullptr ? nullptr : corrupt_rule(*owner, chain);
+        if (bare == nullptr || ++found > most_named)
+            continue;
+        const bool is_grave = bare->verdict == repair::Verdict::drop || owner->last_rule == LastRule::narrows;
+        judgement.add(is_grave ? Verdict::critical : Verdict::warning, describe(place, table, name, *bare),
+                      step_for(place, table, name, *bare));
+    }
+    if (found > most_named)
+        judgement.evidence.push_back(
+            fmt::format("{}: {}: and {} chains more", to_string(place), table, found - most_named));
+}
+
+}  // namespace
+
+Judgement RuleCorruptionCheck::examine(const Node& node) const
+{
+    auto judgement = examine_rulesets(node, [](Judgement& all, const Place& place, const repair::Survey& survey) {
+        for (const auto& [name, table] : survey.tables)
+            judge_table(all, place, name, table);
+    });
+    if (judgement.evidence.empty())
+        judgement.add(Verdict::ok, "every DROP and RETURN says which packets it is for");
+    return judgement;
+}
+
+}  // namespace chainkeeper::daemon::doctor

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/rule_count_check.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace chainkeeper::daemon::doctor {
+
+namespace {
+
+constexpr std::size_t rule_limit = 10000;
+
+void judge(Judgement& judgement, const Place& place, const repair::Survey& survey, std::size_t limit)
+{
+    std::vector<std::string> counts;
+    auto verdict = Verdict::ok;
+    for (const auto& [name, table] : survey.tables) {
+        if (table.rules == 0)
+            continue;
+        counts.push_back(fmt::format("{} {}", name, table.rules));
+        if (table.rules > limit)
+            verdict = Verdict::warning;
+    }
+    if (counts.empty())
+        return;
+    auto seen = fmt::format("{}: {} rules", to_string(place), fmt::join(counts, ", "));
+    if (verdict != Verdict::ok)
+        seen += fmt::format(" (more than {} in one table)", limit);
+    judgement.add(verdict, std::move(seen),
+                  verdict == Verdict::ok ? ""
+                                         : "Let kube-proxy use its nftables mode, or have fewer Services and policies");
+}
+
+}  // namespace
+
+Judgement RuleCountCheck::examine(const Node& node) const
+{
+    auto judgement = examine_rulesets(node, [](Judgement& all, const Place& place, const repair::Survey& survey) {
+        judge(all, place, survey, rule_limit);
+    });
+    if (judgement.evidence.empty())
+        judgement.add(Verdict::ok, "there are no rules");
+    return judgement;
+}
+
+}  // namespace chainkeeper::daemon::doctor

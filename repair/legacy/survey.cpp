@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "repair/legacy/survey.hpp"
+
+#include "repair/legacy/shape.hpp"
+#include "repair/legacy/table.hpp"
+
+#include <utility>
+
+namespace chainkeeper::repair::legacy {
+
+Result<Survey> survey(Family family)
+{
+    const auto tables = instantiated_tables(family);
+    if (!tables)
+        return tl::unexpected(tables.error());
+    Surveyor surveyor;
+    for (const auto table : *tables) {
+        const auto read = LegacyTable::open(family, table);
+        if (!read)
+            return tl::unexpected(read.error());
+        (*read)->survey(surveyor);
+    }
+    return std::move(surveyor).finish();
+}
+
+}  // namespace chainkeeper::repair::legacy

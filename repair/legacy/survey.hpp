@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "repair/error.hpp"
+#include "repair/family.hpp"
+#include "repair/survey.hpp"
+
+namespace chainkeeper::repair::legacy {
+
+// Every chain and every rule of the legacy tables mangle, nat and filter of this network namespace, of those that
+// exist: none is made by the look. Needs CAP_NET_RAW and CAP_NET_ADMIN where there is one.
+Result<Survey> survey(Family family);
+
+}  // namespace chainkeeper::repair::legacy

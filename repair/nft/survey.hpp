@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "repair/error.hpp"
+#include "repair/family.hpp"
+#include "repair/survey.hpp"
+
+#include <chrono>
+
+namespace chainkeeper::repair::nft {
+
+// Every chain and every rule of the ip or the ip6 tables of this network namespace, in whatever words; iptables' own,
+// and those of others, such as kube-proxy's `kube-proxy` in its nftables mode. Not for the daemon: 150,000 rules take
+// the kernel a second. It is read again until nothing has changed meanwhile, but not for longer than `patience`. A
+// kernel without nf_tables has an empty ruleset. Needs CAP_NET_ADMIN.
+Result<Survey> survey(Family family, std::chrono::nanoseconds patience);
+
+}  // namespace chainkeeper::repair::nft

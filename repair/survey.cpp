@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "repair/survey.hpp"
+
+namespace chainkeeper::repair {
+
+namespace {
+
+// The entry of that name, which is made where there is none. (No C++20 map makes one of a string_view.)
+auto& entry_of(auto& map, std::string_view name)
+{
+    const auto found = map.find(name);
+    return found != map.end() ? found->second : map[std::string{name}];
+}
+
+const auto* find_in(const auto& map, std::string_view name)
+{
+    const auto found = map.find(name);
+    return found == map.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+const SurveyedChain* Survey::find(std::string_view table, std::string_view chain) const
+{
+    const auto* const found = find_in(tables, table);
+    return found == nullptr ? nullptr : find_in(found->chains, chain);
+}
+
+std::size_t Survey::rules() const
+{
+    std::size_t sum = 0;
+    for (const auto& [name, table] : tables)
+        sum += table.rules;
+    return sum;
+}
+
+void Surveyor::add_chain(std::string_view table, std::string_view chain, bool is_base, std::optional<std::size_t> uses)
+{
+    auto& added = entry_of(entry_of(survey_.tables, table).chains, chain);
+    added.is_base = is_base;
+    added.references = uses.value_or(added.references);
+    is_counted_ = uses.has_value();
+}
+
+void Surveyor::add_rule(const SurveyedRule& rule)
+{
+    enter(rule.table, rule.chain);
+    ++table_->rules;
+    ++chain_->rules;
+    if (is_counted_ && chain_->references > 0)
+        --chain_->references;
+    if (!fingerprints_.insert(rule.fingerprint).second)
+        ++chain_->repeated;
+    const bool ends_all =
+        !rule.narrows && (rule.end == SurveyedRule::End::drop || rule.end == SurveyedRule::End::return_);
+    if (ends_all && chain_->bare.size() < SurveyedChain::most_bare)
+        chain_->bare.push_back({.number = chain_->rules,
+                                .verdict = rule.end == SurveyedRule::End::drop ? Verdict::drop : Verdict::return_});
+    if (rule.end == SurveyedRule::End::jump)
+        count_jump(rule);
+}
+
+void Surveyor::enter(std::string_view table, std::string_view chain)
+{
+    auto& there = entry_of(survey_.tables, table);
+    if (&there == table_ && entered_ == chain)
+        return;
+    table_ = &there;
+    chain_ = &entry_of(there.chains, chain);
+    entered_ = chain;
+    fingerprints_.clear();
+}
+
+void Surveyor::count_jump(const SurveyedRule& rule)
+{
+    if (chain_->is_base)
+        chain_->jumps.emplace(rule.jump_to);
+    if (!is_counted_)
+        ++entry_of(table_->chains, rule.jump_to).references;
+}
+
+}  // namespace chainkeeper::repair

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "repair/rule.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace chainkeeper::repair {
+
+// One rule, as much of it as can be told whatever its words are.
+struct SurveyedRule {
+    enum class End : std::uint8_t { accept, drop, return_, jump, other };
+    std::string_view table;
+    std::string_view chain;
+    End end = End::other;
+    std::string_view jump_to;       // of a jump or a goto
+    bool narrows = false;           // whether anything but a comment says which packets it is for
+    std::uint64_t fingerprint = 0;  // the same for the same words, whatever its counters are
+};
+
+// A rule that drops every packet that comes to it, or sends every one of them back.
+struct BareVerdict {
+    std::size_t number = 0;  // in its chain, from 1
+    Verdict verdict = Verdict::drop;
+};
+
+struct SurveyedChain {
+    static constexpr std::size_t most_bare = 4;
+
+    bool is_base = false;
+    std::size_t rules = 0;
+    std::size_t repeated = 0;         // rules that are the same as one before them
+    std::size_t references = 0;       // rules and elements of maps that lead here
+    std::set<std::string> jumps{};    // from a base chain
+    std::vector<BareVerdict> bare{};  // the first most_bare of them
+};
+
+struct SurveyedTable {
+    std::size_t rules = 0;
+    std::map<std::string, SurveyedChain, std::less<>> chains{};
+};
+
+// A ruleset of one family, whole, by counts: 100,000 chains are some 30 MB.
+struct Survey {
+    std::map<std::string, SurveyedTable, std::less<>> tables{};
+
+    // nullptr where there is none.
+    [[nodiscard]] const SurveyedChain* find(std::string_view table, std::string_view chain) const;
+    [[nodiscard]] std::size_t rules() const;
+};
+
+// Counts what is told of a ruleset: first the chains of a table, then their rules, chain by chain.
+class Surveyor {
+public:
+    // `uses`: the chain's rules and all that leads to it, where the kernel has counted them; else jumps are counted.
+    void add_chain(std::string_view table, std::string_view chain, bool is_base,
+                   std::optional<std::size_t> uses = std::nullopt);
+    void add_rule(const SurveyedRule& rule);
+    [[nodiscard]] Survey finish() && { return std::move(survey_); }
+
+private:
+    void enter(std::string_view table, std::string_view chain);
+    void count_jump(const SurveyedRule& rule);
+
+    Survey survey_;
+    SurveyedTable* table_ = nullptr;  // of the last rule, and its chain
+    SurveyedChain* chain_ = nullptr;
+    std::string entered_;
+    bool is_counted_ = false;                         // the kernel has counted the references
+    std::unordered_set<std::uint64_t> fingerprints_;  // of the rules of the chain
+};
+
+}  // namespace chainkeeper::repair

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/netns/await.hpp"
+#include "tests/netns/doctor_answer.hpp"
+#include "tests/netns/kube_proxy.hpp"
+#include "tests/netns/node.hpp"
+#include "tests/netns/process.hpp"
+#include "tests/netns/stand_in.hpp"
+#include "tests/support/command.hpp"
+#include "tests/support/environment.hpp"
+#include "tests/support/ruleset.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <string>
+#include <vector>
+
+// The checks of `chainkeeper doctor` that read whole rulesets: the fault is made with iptables, seen, mended, and gone.
+namespace chainkeeper::tests {
+
+using repair::Family;
+
+namespace {
+
+using Commands = std::vector<std::vector<std::string>>;
+
+std::string service = "KUBE-SVC-NPX46M4PTMTKRN6Y";
+
+// Makes a fault, has it found, and mends it: then all is well again.
+struct Fault {
+    Commands make;
+    std::string verdict;
+    std::string said;
+    Commands mend;
+};
+
+void check_faults(const Node& node, Family family, const std::string& check, const std::vector<Fault>& faults)
+{
+    CHECK(ask_doctor(node, check).verdict == "ok");
+    for (const auto& fault : faults) {
+        CAPTURE(fault.said);
+        run_all(family, fault.make);
+        const auto answer = ask_doctor(node, check);
+        CAPTURE(answer.text);
+        CHECK(answer.verdict == fault.verdict);
+        CHECK(answer.status == 1);
+        CHECK(answer.says(fault.said));
+        run_all(family, fault.mend);
+        CHECK(ask_doctor(node, check).verdict == "ok");
+    }
+}
+
+}  // namespace
+
+TEST_CASE("doctor: a node where kubelet and kube-proxy are well passes what looks at rulesets, and nothing is written")
+{
+    const Node node{27, each_backend()};
+    make_once(node);
+    for (const auto family : repair::all_families)
+        make_kube_proxy(family);
+    const auto before = whole_ruleset();
+    for (const auto* const check : {"kube-proxy-chains", "rule-corruption", "rule-count"}) {
+        const auto answer = ask_doctor(node, check);
+        CAPTURE(answer.text);
+        CHECK(answer.verdict == "ok");
+        CHECK(answer.status == 0);
+    }
+    CHECK(whole_ruleset() == before);
+}
+
+TEST_CASE("doctor kube-proxy-chains: what is missing, empty, not reached, stale or there twice")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    make_kube_proxy(place.family);
+    const std::vector<std::string> jump{
+        "PREROUTING", "-t", "nat", "-m", "comment", "--comment", "kubernetes service portals", "-j", "KUBE-SERVICES"};
+    const auto with = [&](const std::string& action) {
+        std::vector<std::string> arguments{action};
+        arguments.insert(arguments.end(), jump.begin(), jump.end());
+        return arguments;
+    };
+    check_faults(node, place.family, "kube-proxy-chains",
+                 {
+                     {.make = {with("-D")},
+                      .verdict = "critical",
+                      .said = "nat KUBE-SERVICES: no jump from PREROUTING",
+                      .mend = {with("-I")}},
+                     {.make = {{"-t", "filter", "-F", "FORWARD"}},
+                      .verdict = "critical",
+                      .said = "filter KUBE-FORWARD: nothing leads to it",
+                      .mend = {{"-I", "FORWARD", "-j", "KUBE-FORWARD"}}},
+                     {.make = {{"-t", "nat", "-F", "KUBE-SEP-AAAAAAAAAAAAAAAA"}},
+                      .verdict = "critical",
+                      .said = "packets are sent to chains without a rule: KUBE-SEP-AAAAAAAAAAAAAAAA",
+                      .mend = {{"-t", "nat", "-A", "KUBE-SEP-AAAAAAAAAAAAAAAA", "-j", "KUBE-MARK-MASQ"}}},
+                     {.make = {{"-t", "nat", "-N", "KUBE-SVC-STALE"}},
+                      .verdict = "warning",
+                      .said = "nothing leads to 1 of 5 chains for Services: KUBE-SVC-STALE",
+                      .mend = {{"-t", "nat", "-X", "KUBE-SVC-STALE"}}},
+                     {.make = {with("-I")},
+                      .verdict = "warning",
+                      .said = "rules stand there more than once: nat PREROUTING (1)",
+                      .mend = {with("-D")}},
+                 });
+}
+
+TEST_CASE("doctor kube-proxy-chains: a flush that took most of them, and one that took all")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    make_once(node);
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "not_applicable");
+    make_kube_proxy(place.family);
+    run_all(place.family, {{"-t", "nat", "-F"}, {"-t", "nat", "-X"}});
+    const auto flushed = ask_doctor(node, "kube-proxy-chains");
+    CHECK(flushed.verdict == "critical");
+    CHECK(flushed.says("nat KUBE-SERVICES is missing"));
+    CHECK(flushed.says("Restart kube-proxy"));
+
+    flush_everything();
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "not_applicable");
+    const TemporaryDirectory programs;
+    std::filesystem::copy_file("/usr/bin/sleep", programs.path() / "kube-proxy");
+    {
+        const Process kube_proxy{{.arguments = {(programs.path() / "kube-proxy").string(), "600"}}};
+        const auto bare = ask_doctor(node, "kube-proxy-chains");
+        CHECK(bare.verdict == "critical");
+        CHECK(bare.says(fmt::format("kube-proxy runs (process {}), and has not one chain", kube_proxy.pid())));
+        make_kube_proxy(place.family);
+        CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+        flush_everything();
+    }
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "not_applicable");
+}
+
+TEST_CASE("doctor kube-proxy-chains: in the ipvs mode")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    make_kube_proxy_ipvs(place.family);
+    CHECK(ask_doctor(node, "kube-proxy-chains").says("as in its ipvs mode"));
+    CHECK(ask_doctor(node, "rule-corruption").verdict == "ok");
+    check_faults(node, place.family, "kube-proxy-chains",
+                 {{.make = {{"-t", "nat", "-F", "KUBE-SERVICES"}},
+                   .verdict = "critical",
+                   .said = "nat KUBE-SERVICES is empty",
+                   .mend = {{"-t", "nat", "-A", "KUBE-SERVICES", "-j", "KUBE-NODE-PORT"}}}});
+}
+
+TEST_CASE("doctor kube-proxy-chains: in the nftables mode")
+{
+    const auto family = each_family();
+    const Node node;
+    const std::string ip = family == Family::ipv4 ? "ip" : "ip6";
+    make_kube_proxy_nftables(family);
+    const auto well = ask_doctor(node, "kube-proxy-chains");
+    CAPTURE(well.text);
+    CHECK(well.verdict == "ok");
+    CHECK(well.says("as in its nftables mode (2 chains for Services)"));
+    nft_script(fmt::format("flush chain {} kube-proxy nat-output", ip));
+    CHECK(ask_doctor(node, "kube-proxy-chains").says("kube-proxy services: no jump from nat-output"));
+    nft_script(fmt::format("add rule {} kube-proxy nat-output jump services", ip));
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+    nft_script(fmt::format("flush chain {} kube-proxy endpoint-GTK6MW7G-default/kubernetes/tcp/https", ip));
+    const auto empty = ask_doctor(node, "kube-proxy-chains");
+    CHECK(empty.verdict == "critical");
+    CHECK(empty.says("chains without a rule: endpoint-GTK6MW7G-default/kubernetes/tcp/https"));
+    nft_script(fmt::format("flush map {} kube-proxy service-ips", ip));
+    CHECK(ask_doctor(node, "kube-proxy-chains").says("nothing leads to 1 of 2 chains for Services: service-ULMVA6XW"));
+    nft_script(fmt::format("delete table {0} kube-proxy", ip));
+    make_kube_proxy_nftables(family);
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+}
+
+TEST_CASE("doctor rule-corruption: a rule that has lost its matches")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    make_once(node);
+    make_kube_proxy(place.family);
+    // kubelet makes it for IPv4 alone, from 1.27 on.
+    if (place.family == Family::ipv6)
+        run_all(place.family, {{"-N", "KUBE-FIREWALL"}});
+    // What network plugins mean to say: all the others.
+    run_all(place.family, {{"-N", "cali-fw-1"},
+                           {"-A", "cali-fw-1", "-p", "tcp", "-j", "RETURN"},
+                           {"-A", "cali-fw-1", "-m", "comment", "--comment", "cali:x", "-j", "DROP"}});
+    const std::string command = iptables(place.family);
+    check_faults(node, place.family, "rule-corruption",
+                 {
+                     {.make = {{"-A", "KUBE-FIREWALL", "-m", "comment", "--comment",
+                                "block incoming localnet connections", "-j", "DROP"}},
+                      .verdict = "critical",
+                      .said = place.family == Family::ipv4 ? "filter KUBE-FIREWALL: rule 2 drops every packet"
+                                                           : "filter KUBE-FIREWALL: rule 1 drops every packet",
+                      .mend = {{"-D", "KUBE-FIREWALL", place.family == Family::ipv4 ? "2" : "1"}}},
+                     {.make = {{"-t", "nat", "-I", "KUBE-SERVICES", "-j", "RETURN"}},
+                      .verdict = "critical",
+                      .said = fmt::format("`{} -t nat -D KUBE-SERVICES 1`", command),
+                      .mend = {{"-t", "nat", "-D", "KUBE-SERVICES", "1"}}},
+                     {.make = {{"-I", "cali-fw-1", "-j", "DROP"}},
+                      .verdict = "critical",
+                      .said = "cali-fw-1: rule 1 drops every packet",
+                      .mend = {{"-D", "cali-fw-1", "1"}}},
+                     {.make = {{"-I", "cali-fw-1", "-j", "RETURN"}},
+                      .verdict = "warning",
+                      .said = "cali-fw-1: rule 1 sends back every packet",
+                      .mend = {{"-D", "cali-fw-1", "1"}}},
+                 });
+}
+
+TEST_CASE("doctor rule-count: more rules than iptables is quick with")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    CHECK(ask_doctor(node, "rule-count").says("there are no rules"));
+    make_kube_proxy(place.family);
+    CHECK(ask_doctor(node, "rule-count").says("nat 19"));
+    make_services(place.family, 3400);
+    const auto many = ask_doctor(node, "rule-count");
+    CHECK(many.verdict == "warning");
+    CHECK(many.says("nat 10219"));
+    CHECK(many.says("more than 10000"));
+    run_all(place.family, {{"-t", "nat", "-F"}, {"-t", "nat", "-X"}});
+    CHECK(ask_doctor(node, "rule-count").verdict == "ok");
+}
+
+TEST_CASE("doctor backend: rules, hints and programs that do not agree")
+{
+    const Node node;
+    make_once(node);
+    make_kube_proxy(Family::ipv4);
+    CHECK(ask_doctor(node, "backend").verdict == "ok");
+    const auto legacy = [](const std::vector<std::string>& arguments) {
+        std::vector<std::string> command{"iptables-legacy"};
+        command.insert(command.end(), arguments.begin(), arguments.end());
+        must_run(command);
+    };
+
+    legacy({"-A", "INPUT", "-s", "192.0.2.1", "-j", "DROP"});
+    const auto both = ask_doctor(node, "backend");
+    CHECK(both.verdict == "warning");
+    CHECK(both.says("ipv4: there are rules in nf_tables and in iptables-legacy's tables"));
+    legacy({"-F"});
+    CHECK(ask_doctor(node, "backend").verdict == "ok");
+
+    legacy({"-t", "mangle", "-N", "KUBE-IPTABLES-HINT"});
+    const auto hints = ask_doctor(node, "backend");
+    CHECK(hints.verdict == "critical");
+    CHECK(hints.says("KUBE-IPTABLES-HINT is in nf_tables and in iptables-legacy's tables"));
+    run_all(Family::ipv4, {{"-t", "mangle", "-X", "KUBE-IPTABLES-HINT"}});
+    const auto apart = ask_doctor(node, "backend");
+    CHECK(apart.verdict == "critical");
+    CHECK(apart.says("KUBE-IPTABLES-HINT is in iptables-legacy's tables, and kube-proxy's chains are in nf_tables"));
+    legacy({"-t", "mangle", "-X", "KUBE-IPTABLES-HINT"});
+    run_all(Family::ipv4, {{"-t", "mangle", "-N", "KUBE-IPTABLES-HINT"}});
+    CHECK(ask_doctor(node, "backend").verdict == "ok");
+}
+
+TEST_CASE("doctor backend: a container whose iptables writes elsewhere")
+{
+    const Node node;
+    make_once(node);
+    CHECK(ask_doctor(node, "backend").verdict == "ok");
+    const TemporaryDirectory programs;
+    std::filesystem::create_directory(programs.path() / "alternatives");
+    std::filesystem::create_symlink("/usr/sbin/iptables-legacy", programs.path() / "alternatives/iptables");
+    std::filesystem::copy_file("/usr/bin/sleep", programs.path() / "flanneld");
+    {
+        const Process container{
+            {.arguments = {"unshare", "--mount", "sh", "-c",
+                           fmt::format("mount --bind {0}/alternatives /etc/alternatives && exec {0}/flanneld 600",
+                                       programs.path().string())}}};
+        await("the container had its program",
+              [&] { return text_of(fmt::format("/proc/{}/comm", container.pid())) == "flanneld\n"; });
+        const auto apart = ask_doctor(node, "backend");
+        CHECK(apart.verdict == "critical");
+        CHECK(apart.says(
+            fmt::format("iptables of flanneld (process {}) writes to iptables-legacy's tables, and kubelet's "
+                        "hint is in nf_tables",
+                        container.pid())));
+    }
+    CHECK(ask_doctor(node, "backend").verdict == "ok");
+}
+
+TEST_CASE("doctor backend: an iptables whose -C is broken")
+{
+    const Node node;
+    const auto judged_with = [&](std::string_view version) {
+        const ProgramInFront iptables{"iptables", fmt::format("echo 'iptables v{} (nf_tables)'", version)};
+        return ask_doctor(node, "backend");
+    };
+    const auto broken = judged_with("1.8.2");
+    CHECK(broken.verdict == "critical");
+    CHECK(broken.says("iptables 1.8.2: its -C does not find rules that are there"));
+    CHECK(judged_with("1.8.3").verdict == "ok");
+}
+
+}  // namespace chainkeeper::tests

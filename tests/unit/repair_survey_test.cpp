@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "repair/survey.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace chainkeeper::repair;
+
+namespace {
+
+using End = SurveyedRule::End;
+
+SurveyedRule rule(std::string_view chain, End end, std::uint64_t fingerprint, bool narrows = true)
+{
+    return {.table = "nat", .chain = chain, .end = end, .jump_to = {}, .narrows = narrows, .fingerprint = fingerprint};
+}
+
+SurveyedRule jump(std::string_view chain, std::string_view to)
+{
+    auto made = rule(chain, End::jump, to.size());
+    made.jump_to = to;
+    return made;
+}
+
+}  // namespace
+
+TEST_CASE("survey: rules are counted by table and chain")
+{
+    Surveyor surveyor;
+    surveyor.add_chain("nat", "A", false);
+    surveyor.add_chain("nat", "B", false);
+    surveyor.add_rule(rule("A", End::accept, 1));
+    surveyor.add_rule(rule("A", End::accept, 2));
+    surveyor.add_rule(rule("B", End::other, 1));
+    const auto survey = std::move(surveyor).finish();
+    CHECK(survey.rules() == 3);
+    CHECK(survey.tables.at("nat").rules == 3);
+    REQUIRE(survey.find("nat", "A") != nullptr);
+    CHECK(survey.find("nat", "A")->rules == 2);
+    CHECK(survey.find("nat", "B")->rules == 1);
+    CHECK(survey.find("nat", "C") == nullptr);
+    CHECK(survey.find("filter", "A") == nullptr);
+}
+
+TEST_CASE("survey: what is said again in the same chain is repeated, in another it is not")
+{
+    Surveyor surveyor;
+    for (const auto* const chain : {"A", "A", "A", "B"})
+        surveyor.add_rule(rule(chain, End::accept, 1));
+    const auto survey = std::move(surveyor).finish();
+    CHECK(survey.find("nat", "A")->repeated == 2);
+    CHECK(survey.find("nat", "B")->repeated == 0);
+}
+
+TEST_CASE("survey: jumps are references where nobody has counted them, and those of base chains are known by name")
+{
+    Surveyor surveyor;
+    surveyor.add_chain("nat", "PREROUTING", true);
+    surveyor.add_chain("nat", "A", false);
+    surveyor.add_rule(jump("PREROUTING", "A"));
+    surveyor.add_rule(jump("A", "B"));
+    const auto survey = std::move(surveyor).finish();
+    CHECK(survey.find("nat", "A")->references == 1);
+    CHECK(survey.find("nat", "B")->references == 1);
+    CHECK(survey.find("nat", "PREROUTING")->jumps.contains("A"));
+    CHECK(survey.find("nat", "A")->jumps.empty());
+}
+
+TEST_CASE("survey: what the kernel has counted, without a chain's own rules, is its references")
+{
+    Surveyor surveyor;
+    surveyor.add_chain("nat", "PREROUTING", true, 1);
+    surveyor.add_chain("nat", "A", false, 4);
+    surveyor.add_chain("nat", "B", false, 1);
+    surveyor.add_rule(jump("PREROUTING", "A"));
+    surveyor.add_rule(rule("A", End::accept, 1));
+    surveyor.add_rule(jump("A", "B"));
+    const auto survey = std::move(surveyor).finish();
+    CHECK(survey.find("nat", "A")->references == 2);  // the jump, and an element of a map
+    CHECK(survey.find("nat", "B")->references == 1);
+    CHECK(survey.find("nat", "PREROUTING")->references == 0);
+}
+
+TEST_CASE("survey: of the rules that drop or send back all that comes, the first are noted with their numbers")
+{
+    Surveyor surveyor;
+    surveyor.add_rule(rule("A", End::drop, 1));
+    surveyor.add_rule(rule("A", End::accept, 2, false));
+    for (std::uint64_t number = 3; number <= 9; ++number)
+        surveyor.add_rule(rule("A", number == 3 ? End::drop : End::return_, number, false));
+    const auto survey = std::move(surveyor).finish();
+    const auto& bare = survey.find("nat", "A")->bare;
+    REQUIRE(bare.size() == SurveyedChain::most_bare);
+    CHECK(bare.front().number == 3);
+    CHECK(bare.front().verdict == Verdict::drop);
+    CHECK(bare.back().number == 6);
+    CHECK(bare.back().verdict == Verdict::return_);
+}
