@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/command/command.hpp"
 #include "daemon/command/screen.hpp"
+#include "daemon/doctor/checks.hpp"
 #include "daemon/doctor/doctor_text.hpp"
+#include "daemon/doctor/examination.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -52,7 +54,7 @@ std::vector<doctor::Examined> examine(const doctor::Root& root, const DoctorOpti
                             .localnet_guard = guard,
                             .rulesets = rulesets,
                             .running_kernel = is_own ? running_kernel() : std::string{}},
-                           wanted.preflight ? doctor::preflight_names() : wanted.checks);
+                           doctor::checks_named(wanted.preflight ? doctor::preflight_names() : wanted.checks));
 }
 
 }  // namespace

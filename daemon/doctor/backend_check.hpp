@@ -14,6 +14,7 @@ public:
     {
         return "do all programs write to the same iptables backend?";
     }
+    [[nodiscard]] bool reads_rulesets() const override { return true; }
     [[nodiscard]] Judgement examine(const Node& node) const override;
 };
 

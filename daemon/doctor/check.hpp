@@ -5,6 +5,7 @@
 #include "daemon/doctor/root.hpp"
 #include "daemon/doctor/rulesets.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -62,6 +63,13 @@ public:
     [[nodiscard]] virtual std::string_view question() const = 0;
     // An image of a node has to pass it (--preflight).
     [[nodiscard]] virtual bool is_preflight() const { return false; }
+    // It asks Node::rulesets, which takes a while on a large node, and is done once for all that do.
+    [[nodiscard]] virtual bool reads_rulesets() const { return false; }
+    // By when it has an answer, whatever hangs.
+    [[nodiscard]] virtual std::chrono::milliseconds deadline() const
+    {
+        return reads_rulesets() ? std::chrono::seconds{10} : std::chrono::seconds{3};
+    }
     [[nodiscard]] virtual Judgement examine(const Node& node) const = 0;
 };
 

@@ -17,15 +17,6 @@
 
 namespace chainkeeper::daemon::doctor {
 
-namespace {
-
-Verdict verdict_of(const Examined& examined)
-{
-    return examined.judgement.verdict;
-}
-
-}  // namespace
-
 std::span<const Check* const> all_checks()
 {
     static const BackendCheck backend;
@@ -53,24 +44,13 @@ std::vector<std::string> preflight_names()
     return names;
 }
 
-std::vector<Examined> examine(const Node& node, const std::vector<std::string>& names)
+std::vector<const Check*> checks_named(const std::vector<std::string>& names)
 {
-    std::vector<Examined> examined;
+    std::vector<const Check*> checks;
     for (const auto* const check : all_checks())
         if (names.empty() || std::ranges::find(names, check->name()) != names.end())
-            examined.push_back({.check = check, .judgement = check->examine(node)});
-    return examined;
-}
-
-void put_worst_first(std::vector<Examined>& examined)
-{
-    std::ranges::stable_sort(examined, {}, verdict_of);
-}
-
-Verdict worst_of(const std::vector<Examined>& examined)
-{
-    const auto worst = std::ranges::min_element(examined, {}, verdict_of);
-    return worst == examined.end() ? Verdict::not_applicable : verdict_of(*worst);
+            checks.push_back(check);
+    return checks;
 }
 
 }  // namespace chainkeeper::daemon::doctor

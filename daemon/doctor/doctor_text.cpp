@@ -2,6 +2,7 @@
 #include "daemon/doctor/doctor_text.hpp"
 
 #include "daemon/command/screen.hpp"
+#include "daemon/doctor/checks.hpp"
 #include "daemon/short_text.hpp"
 
 #include <algorithm>

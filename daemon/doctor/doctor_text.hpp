@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "daemon/doctor/checks.hpp"
+#include "daemon/doctor/examination.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>

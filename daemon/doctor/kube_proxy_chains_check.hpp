@@ -14,6 +14,7 @@ public:
     {
         return "do packets for Services reach kube-proxy's chains?";
     }
+    [[nodiscard]] bool reads_rulesets() const override { return true; }
     [[nodiscard]] Judgement examine(const Node& node) const override;
 };
 

@@ -14,6 +14,7 @@ public:
     {
         return "has a rule of Kubernetes or of a network plugin lost its matches?";
     }
+    [[nodiscard]] bool reads_rulesets() const override { return true; }
     [[nodiscard]] Judgement examine(const Node& node) const override;
 };
 

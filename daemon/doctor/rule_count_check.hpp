@@ -14,6 +14,7 @@ public:
     {
         return "are there more rules than iptables is quick with?";
     }
+    [[nodiscard]] bool reads_rulesets() const override { return true; }
     [[nodiscard]] Judgement examine(const Node& node) const override;
 };
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/checks.hpp"
 #include "daemon/doctor/doctor_text.hpp"
+#include "daemon/doctor/examination.hpp"
 #include "tests/unit/doctor_root.hpp"
 
 #include <algorithm>
@@ -143,11 +145,11 @@ TEST_CASE("doctor: each check has a name and a question of its own, and can be a
     for (const auto* const check : all_checks()) {
         CHECK(check->question().ends_with('?'));
         CHECK(names.insert(check->name()).second);
-        const auto examined = examine(image, {std::string{check->name()}});
+        const auto examined = examine(image, checks_named({std::string{check->name()}}));
         REQUIRE(examined.size() == 1);
         CHECK(examined.front().check == check);
         CHECK_FALSE(examined.front().judgement.evidence.empty());
     }
-    CHECK(examine(image, {}).size() == names.size());
+    CHECK(examine(image, all_checks()).size() == names.size());
     CHECK(list_json().size() == names.size());
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/command/command_line.hpp"
+#include "daemon/doctor/checks.hpp"
 #include "daemon/doctor/conntrack_check.hpp"
 #include "daemon/doctor/doctor_text.hpp"
 #include "daemon/options.hpp"
