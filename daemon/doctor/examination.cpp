@@ -121,9 +121,9 @@ public:
     {
         kill(pid_, SIGKILL);
         trouble_ = fmt::format("it had no answer after {}", policies::to_string(deadline_));
+        // What hangs in the kernel ends when it comes out of it, which nobody waits for here.
+        waitpid(pid_, nullptr, has_closed() ? 0 : WNOHANG);
         input_.reset();
-        // What hangs in the kernel goes when it comes out of it, which nobody waits for here.
-        waitpid(pid_, nullptr, WNOHANG);
     }
 
     // Those that did not answer are unknown.
@@ -140,6 +140,14 @@ public:
     }
 
 private:
+    // Its end of the pipe, as it does when it is killed.
+    [[nodiscard]] bool has_closed() const
+    {
+        constexpr int patience = 100;  // milliseconds
+        pollfd waiting{.fd = input_.number(), .events = 0, .revents = 0};
+        return poll(&waiting, 1, patience) > 0;
+    }
+
     void fail(std::string_view what)
     {
         trouble_ = fmt::format("it cannot be run: {}: {}", what, std::generic_category().message(errno));
