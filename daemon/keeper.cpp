@@ -85,10 +85,8 @@ void Keeper::hear_generation(const repair::nft::Generation& generation)
     const bool gap = hearing_.take_gap();
     for (auto& watched : watched_) {
         watched.in_burst = watched.in_burst || gap;
-        if (gap) {
-            watched.evidence.lost_sight(parts_.clock.now());
-            watched.nudged = false;
-        }
+        if (gap)
+            lose_sight(watched);
         if (!transaction)
             continue;
         const auto family = watched.desired.family;
@@ -120,8 +118,9 @@ void Keeper::hear(const LegacyWrite& write)
             continue;
         }
         is_news = watched.in_burst = true;
-        watched.nudged = watched.nudged && !write.losses_of(family).any();
-        losses += write.losses_of(family);
+        const auto of_family = write.losses_of(family);
+        watched.nudged = watched.nudged && !of_family.any();
+        losses += of_family;
         if (write.changed.contains({family, repair::Table::mangle}))
             postpone_deadline(watched, write.at);
     }
@@ -154,10 +153,15 @@ void Keeper::postpone_deadline(Watched& watched, Instant at)
 void Keeper::hear_gap(const std::string& reason)
 {
     recheck(reason);
-    for (auto& watched : watched_) {
-        watched.evidence.lost_sight(parts_.clock.now());
-        watched.nudged = false;
-    }
+    for (auto& watched : watched_)
+        lose_sight(watched);
+}
+
+// What kubelet did meanwhile, and whether it heard a nudge, is not known.
+void Keeper::lose_sight(Watched& watched) const
+{
+    watched.evidence.lost_sight(parts_.clock.now());
+    watched.nudged = false;
 }
 
 void Keeper::recheck(const std::string& reason)

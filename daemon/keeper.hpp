@@ -48,8 +48,8 @@ public:
         policies::Policy policy;
         std::vector<repair::DesiredState> desired;  // a family each
         KubeletTiming timing;
-        std::optional<bool>
-            newer_than_profiles;  // kubelet, where its version is known: it is its own to say what it makes
+        // kubelet, where its version is known: what such a one makes is its own to say.
+        std::optional<bool> newer_than_profiles;
         bool dry_run = false;
         std::optional<policies::Monitor> assumed_monitor;
         BackendEvidence backend;
@@ -182,6 +182,7 @@ private:
     void verify(Watched& watched, const Watched::Written& written);
     void hear_elsewhere(const LegacyWrite& write);
     static void postpone_deadline(Watched& watched, Instant at);
+    void lose_sight(Watched& watched) const;
     void take_profile(Watched& watched) const;
     void judge_answer(Watched& watched, const repair::Diagnosis& diagnosis);
     void leave_out(Watched& watched, const std::set<std::string>& objects);

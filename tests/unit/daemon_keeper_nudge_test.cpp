@@ -22,15 +22,6 @@ const std::string firewall = "filter KUBE-FIREWALL";
 const std::set<std::string> firewall_and_jumps{firewall, "filter INPUT -j KUBE-FIREWALL",
                                                "filter OUTPUT -j KUBE-FIREWALL"};
 
-UnitsSeen running(const std::string& invocation)
-{
-    return {.kubelet = daemon::KubeletUnit{.name = "kubelet.service",
-                                           .invocation = invocation,
-                                           .active_since = daemon::Instant{1s},
-                                           .main_pid = 4711},
-            .disruptor_jobs = {}};
-}
-
 Keeper::Settings settings(std::optional<bool> newer_than_profiles)
 {
     auto settings = KeeperNode::default_settings();
@@ -45,7 +36,7 @@ struct NodeWithoutFirewall : KeeperNode {
     {
         desired = repair::without(desired, firewall_and_jumps);
         make_chains();
-        keeper.hear_units(running("one"));
+        keeper.hear_units(running_kubelet("one"));
         keeper.hear_init(ipv4, true);
     }
     [[nodiscard]] bool has_firewall() const
@@ -81,7 +72,7 @@ TEST_CASE("keeper: what a kubelet newer than all profiles was nudged to make twi
     }
     SUBCASE("and the next kubelet is met with an open mind")
     {
-        node.keeper.hear_units(running("two"));
+        node.keeper.hear_units(running_kubelet("two"));
         node.keeper.hear_init(ipv4, true);
         CHECK(node.run_until(1s) == Decisions{"repair: nudge"});
         CHECK(node.keeper.evidence().at(ipv4).left_out.empty());
@@ -92,7 +83,7 @@ TEST_CASE("keeper: what a kubelet newer than all profiles was nudged to make twi
         later.desired = node.desired;
         later.make_chains();
         later.keeper.restore_evidence(node.keeper.evidence());
-        later.keeper.hear_units(running("one"));
+        later.keeper.hear_units(running_kubelet("one"));
         CHECK(later.run_until(1s) == Decisions{"healthy"});
     }
     SUBCASE("which another policy does not change")
@@ -166,7 +157,7 @@ TEST_CASE("keeper: the nudges of one kubelet do not count for the next")
     node.be_nudged_and_answer();
     CHECK(node.run_until(1s) == Decisions{"repair: nudge"});
     node.hear_own();
-    node.keeper.hear_units(running("two"));
+    node.keeper.hear_units(running_kubelet("two"));
     node.keeper.hear_init(ipv4, true);
     node.put_canaries_back();
     CHECK(node.run_until(1s) == Decisions{"repair: nudge"});

@@ -14,14 +14,6 @@ namespace {
 
 constexpr auto ipv4 = repair::Family::ipv4;
 
-UnitsSeen running(const std::string& invocation, daemon::Instant since)
-{
-    return {.kubelet =
-                daemon::KubeletUnit{
-                    .name = "kubelet.service", .invocation = invocation, .active_since = since, .main_pid = 4711},
-            .disruptor_jobs = {}};
-}
-
 UnitsSeen with_restart(UnitsSeen units, daemon::Instant since)
 {
     units.disruptor_jobs.push_back({.unit = "iptables.service", .type = "restart", .since = since});
@@ -30,7 +22,7 @@ UnitsSeen with_restart(UnitsSeen units, daemon::Instant since)
 
 // A node on which kubelet has made its chains an hour ago, and its journal said so.
 struct HealthyNode : KeeperNode {
-    HealthyNode() : units{running("one", clock.now() - 1h)}
+    HealthyNode() : units{running_kubelet("one", clock.now() - 1h)}
     {
         make_chains();
         keeper.hear_units(units);
@@ -71,7 +63,7 @@ TEST_CASE("keeper: nothing is written for a kubelet that does not run, until it 
     CHECK(node.run_until(1h) == Decisions{"wait: kubelet_inactive"});
     CHECK(node.backend.generation() == generation);
 
-    node.keeper.hear_units(running("two", node.clock.now()));
+    node.keeper.hear_units(running_kubelet("two", node.clock.now()));
     SUBCASE("it makes its chains")
     {
         CHECK(node.run_until(1s) == Decisions{"wait: kubelet_initialising"});
@@ -198,7 +190,7 @@ TEST_CASE("keeper: a kubelet of which it is not known whether it makes chains is
 {
     KeeperNode node;
     node.keeper.guard(ipv4, Keeper::Guarding::when_seen);
-    node.keeper.hear_units(running("one", node.clock.now() - 1h));
+    node.keeper.hear_units(running_kubelet("one", node.clock.now() - 1h));
     CHECK(node.run_until(10min) == Decisions{"wait: kubelet_initialising"});
     CHECK(node.backend.ruleset().text().empty());
     node.make_chains();

@@ -155,4 +155,12 @@ std::vector<std::string> KeeperNode::look_now()
     return new_decisions();
 }
 
+daemon::UnitsSeen running_kubelet(const std::string& invocation, daemon::Instant since)
+{
+    return {.kubelet =
+                daemon::KubeletUnit{
+                    .name = "kubelet.service", .invocation = invocation, .active_since = since, .main_pid = 4711},
+            .disruptor_jobs = {}};
+}
+
 }  // namespace chainkeeper::tests

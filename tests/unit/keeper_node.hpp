@@ -90,4 +90,8 @@ private:
     std::size_t decisions_seen_ = 0;
 };
 
+// systemd says that this instance of kubelet runs.
+daemon::UnitsSeen running_kubelet(const std::string& invocation,
+                                  daemon::Instant since = daemon::Instant{std::chrono::seconds{1}});
+
 }  // namespace chainkeeper::tests
