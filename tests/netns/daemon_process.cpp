@@ -152,14 +152,19 @@ std::string decided(repair::Family family, const std::string& decision)
     return fmt::format("{}: {}", to_string(family), decision);
 }
 
-CommandResult chainkeeper(const Node& node, const std::vector<std::string>& arguments)
+std::vector<std::string> chainkeeper_command(const Node& node, const std::vector<std::string>& arguments)
 {
     std::vector<std::string> command{"env"};
     for (const auto& [name, value] : directories(node))
         command.push_back(fmt::format("{}={}", name, value));
     command.emplace_back(CHAINKEEPER);
     command.insert(command.end(), arguments.begin(), arguments.end());
-    return run(command);
+    return command;
+}
+
+CommandResult chainkeeper(const Node& node, const std::vector<std::string>& arguments)
+{
+    return run(chainkeeper_command(node, arguments));
 }
 
 }  // namespace chainkeeper::tests

@@ -72,6 +72,7 @@ private:
 std::string decided(repair::Family family, const std::string& decision);
 
 // `chainkeeper` with the runtime and state directories of the node's daemon.
+std::vector<std::string> chainkeeper_command(const Node& node, const std::vector<std::string>& arguments);
 CommandResult chainkeeper(const Node& node, const std::vector<std::string>& arguments);
 
 }  // namespace chainkeeper::tests

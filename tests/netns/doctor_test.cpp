@@ -2,9 +2,13 @@
 #include "daemon/doctor/localnet_guard.hpp"
 #include "tests/netns/daemon_process.hpp"
 #include "tests/netns/doctor_answer.hpp"
+#include "tests/netns/kube_proxy.hpp"
 #include "tests/netns/node.hpp"
+#include "tests/netns/process.hpp"
 #include "tests/netns/stand_in.hpp"
+#include "tests/netns/well_machine.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/environment.hpp"
 #include "tests/support/ruleset.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/without_capability.hpp"
@@ -12,6 +16,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <chrono>
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fmt/format.h>
@@ -31,6 +36,12 @@ using repair::Family;
 namespace {
 
 const std::string ipv4 = "/proc/sys/net/ipv4/";
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::chrono::seconds longest_on_an_idle_node{5};
+#else
+constexpr std::chrono::seconds longest_on_an_idle_node{1};
+#endif
 
 bool has(const std::string& text, std::string_view part)
 {
@@ -239,31 +250,50 @@ TEST_CASE("doctor: a hostile root neither stops it nor writes to the terminal, a
 TEST_CASE("doctor --preflight: an image passes with every module and tool, and fails with the reason without one")
 {
     const Node node;
-    const TemporaryDirectory image;
+    const WellMachine image;
     const auto preflight = [&] {
-        return chainkeeper(node, {"doctor", "--preflight", "--root", image.path().string()});
+        return chainkeeper(node, {"doctor", "--preflight", "--root", image.folder().string()});
     };
     CHECK(preflight().status == 1);
-    std::string list;
-    for (const auto* const name : {"nf_conntrack", "nf_nat", "xt_conntrack", "xt_comment", "xt_mark", "xt_MASQUERADE",
-                                   "br_netfilter", "ip_set", "nf_tables", "nft_compat", "nft_chain_nat"}) {
-        list += fmt::format("kernel/{}.ko:\n", name);
-        image.write(fmt::format("usr/lib/modules/6.1.0/kernel/{}.ko", name), "");
-    }
-    image.write("usr/lib/modules/6.1.0/modules.dep", list);
-    std::filesystem::create_symlink("usr/lib", image.path() / "lib");
-    for (const auto* const tool : {"iptables", "ip6tables", "ipset", "conntrack", "modprobe"}) {
-        image.write(fmt::format("usr/sbin/{}", tool), "");
-        std::filesystem::permissions(image.path() / "usr/sbin" / tool, std::filesystem::perms::owner_all);
+    for (const auto* const tool : {"iptables", "ip6tables"}) {
+        write_text(image.folder() / "usr/local/sbin" / tool, "");
+        std::filesystem::permissions(image.folder() / "usr/local/sbin" / tool, std::filesystem::perms::owner_all);
     }
     CHECK(preflight().status == 0);
-    const auto module = image.path() / "usr/lib/modules/6.1.0/kernel/xt_comment.ko";
+    const auto module = std::filesystem::directory_iterator
+    {
+        image.folder() / "lib/modules"
+        } -> path() / "kernel/xt_comment.ko";
     std::filesystem::remove(module);
     const auto result = preflight();
     CHECK(result.status == 1);
     CHECK(has(result.output, "missing: xt_comment"));
     write_text(module, "");
     CHECK(preflight().status == 0);
+}
+
+TEST_CASE("doctor: a machine where all is well has nothing to be done, is told so within a second, and stays as it is")
+{
+    const Node node{27, each_backend()};
+    const WellMachine machine;
+    const auto in_use = fmt::format("/usr/sbin/{}", iptables(Family::ipv4));
+    std::filesystem::create_symlink(in_use, machine.folder() / "usr/local/sbin/iptables");
+    const Variable path{"PATH", fmt::format("/usr/local/sbin:{}", std::getenv("PATH"))};
+    make_once(node);
+    for (const auto family : repair::all_families)
+        make_kube_proxy(family);
+    write_text(ipv4 + "ip_forward", "1");
+    write_text(ipv4 + "conf/all/route_localnet", "1");
+    const auto before = whole_ruleset();
+    const auto began = std::chrono::steady_clock::now();
+    const auto result = machine.chainkeeper(node, {"doctor"});
+    const auto took = std::chrono::steady_clock::now() - began;
+    CAPTURE(result.output);
+    CHECK(result.status == 0);
+    CHECK(has(result.output, "first     nothing is to be done"));
+    CHECK(result.errors.empty());
+    CHECK(whole_ruleset() == before);
+    CHECK(took < longest_on_an_idle_node);
 }
 
 TEST_CASE("doctor: exit codes, and what is refused")
