@@ -35,6 +35,7 @@ struct DoctorOptions {
     std::vector<std::string> checks;  // those of these names; empty: all
     bool preflight = false;           // those that an image of a node has to pass
     std::filesystem::path root = "/";
+    bool brief = false;  // one line, as node-problem-detector wants it
 };
 // Looks, and never asks the daemon.
 int run_doctor(const CommandOptions& options, const DoctorOptions& wanted);

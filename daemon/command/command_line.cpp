@@ -77,10 +77,13 @@ void add_doctor_command(CLI::App& app, Invocation& invocation)
                            .add_flag("--preflight", wanted.preflight,
                                      "Only what an image of a node has to pass: modules, tools, saved-rules")
                            ->excludes(&checks);
+    command.add_flag("--brief", wanted.brief, "Print one line of 80 bytes at the most, for node-problem-detector")
+        ->excludes(command.get_option("--json"));
     command.add_flag("--list", wanted.list, "Print the names of the checks, and look at nothing")
         ->excludes(&checks)
         ->excludes(&root)
-        ->excludes(&preflight);
+        ->excludes(&preflight)
+        ->excludes(command.get_option("--brief"));
 }
 
 // The reason is for whoever reads the journal and the status meanwhile.

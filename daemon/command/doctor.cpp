@@ -69,6 +69,8 @@ int run_doctor(const CommandOptions& options, const DoctorOptions& wanted)
     const auto examined = examine(*root, wanted);
     if (options.json)
         print_json(doctor::doctor_json(examined));
+    else if (wanted.brief)
+        fmt::print("{}", doctor::brief_text(examined));
     else
         fmt::print("{}", doctor::doctor_text(examined, wants_colours(STDOUT_FILENO)));
     return exit_code_of(doctor::worst_of(examined));

@@ -26,7 +26,7 @@ std::string_view label_of(Verdict verdict)
 
 void Judgement::add(Verdict worst, std::string seen, std::string_view step)
 {
-    evidence.push_back(std::move(seen));
+    evidence.insert(worst < verdict ? evidence.begin() : evidence.end(), std::move(seen));
     if (worst < verdict || next_step.empty())
         next_step = step;
     verdict = std::min(verdict, worst);

@@ -24,7 +24,7 @@ std::string_view label_of(Verdict verdict);
 // What a check came to.
 struct Judgement {
     Verdict verdict = Verdict::ok;
-    std::vector<std::string> evidence;  // sentences
+    std::vector<std::string> evidence;  // sentences; the first is of what gave the verdict
     std::string next_step;              // empty where nothing is to be done
 
     // One thing more that was seen. The worst verdict counts, and of several as bad the first next step.

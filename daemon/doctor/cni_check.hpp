@@ -12,7 +12,7 @@ public:
     [[nodiscard]] std::string_view name() const override { return "cni"; }
     [[nodiscard]] std::string_view question() const override
     {
-        return "is there a valid network configuration, and are its plugins there?";
+        return "is there a valid CNI configuration, and its plugins?";
     }
     [[nodiscard]] Judgement examine(const Node& node) const override;
 };

@@ -112,9 +112,24 @@ json doctor_json(std::vector<Examined> examined)
             {"checks", std::move(checks)}};
 }
 
+std::string brief_text(std::vector<Examined> examined)
+{
+    put_worst_first(examined);
+    std::string line = "nothing is to be done";
+    if (worst_of(examined) < Verdict::ok) {
+        const auto& [check, judgement] = examined.front();
+        line = fmt::format("{}: {}", check->name(),
+                           judgement.evidence.empty() ? std::string{} : judgement.evidence.front());
+    }
+    return short_text(line, brief_width) + '\n';
+}
+
 std::string list_text()
 {
-    Screen screen{false, 13};
+    std::size_t longest = 0;
+    for (const auto* const check : all_checks())
+        longest = std::max(longest, check->name().size());
+    Screen screen{false, longest + 2};
     for (const auto* const check : all_checks())
         screen.row(check->name(), check->question());
     return screen.text();

@@ -15,6 +15,12 @@ inline constexpr std::size_t text_width = 80;
 // first.
 std::string doctor_text(std::vector<Examined> examined, bool colours);
 
+// What node-problem-detector keeps of a plugin's output, in bytes.
+inline constexpr std::size_t brief_width = 80;
+
+// One line for it, no longer than that: what is worst, or that there is nothing.
+std::string brief_text(std::vector<Examined> examined);
+
 // {"verdict": "critical", "first": "forwarding", "checks": [{"name": "…", "verdict": "…", "question": "…",
 //  "evidence": ["…"], "next_step": "…"}, …]}
 // The worst first; "first" is empty where nothing is to be done.

@@ -12,7 +12,7 @@ public:
     [[nodiscard]] std::string_view name() const override { return "forwarding"; }
     [[nodiscard]] std::string_view question() const override
     {
-        return "does the kernel route for pods, and is loopback closed to others?";
+        return "does the kernel route for pods, and is loopback closed?";
     }
     [[nodiscard]] Judgement examine(const Node& node) const override;
 };

@@ -12,7 +12,7 @@ public:
     [[nodiscard]] std::string_view name() const override { return "rule-corruption"; }
     [[nodiscard]] std::string_view question() const override
     {
-        return "has a rule of Kubernetes or of a network plugin lost its matches?";
+        return "has a rule of Kubernetes or a plugin lost its matches?";
     }
     [[nodiscard]] bool reads_rulesets() const override { return true; }
     [[nodiscard]] Judgement examine(const Node& node) const override;

@@ -63,7 +63,7 @@ _chainkeeper_options()
     case $1 in
     "") echo "--help -h --version" ;;
     check | "policy show") echo "--help -h --json --policy" ;;
-    doctor) echo "--check --help -h --json --list --preflight --root" ;;
+    doctor) echo "--brief --check --help -h --json --list --preflight --root" ;;
     plan) echo "--assume-monitor --help -h --json --policy" ;;
     repair) echo "--assume-monitor --dry-run --help -h --json --policy" ;;
     rehearse) echo "--backend --help -h --json --policy" ;;

@@ -64,7 +64,7 @@ TEST_CASE("doctor: the worst verdict counts, and its first next step")
     judgement.add(Verdict::ok, "f");
     CHECK(judgement.verdict == Verdict::critical);
     CHECK(judgement.next_step == "critical");
-    CHECK(judgement.evidence == std::vector<std::string>{"a", "b", "c", "d", "e", "f"});
+    CHECK(judgement.evidence == std::vector<std::string>{"e", "b", "a", "c", "d", "f"});
 }
 
 TEST_CASE("doctor text: the worst first, and the last line says what to do first")
@@ -88,6 +88,18 @@ TEST_CASE("doctor text: the same verdicts stand together, each with its label")
 {
     const auto text = doctor_text({{&one, {.evidence = {"a"}}}, {&two, {.evidence = {"b"}}}}, false);
     CHECK(text.starts_with("ok        one\n          a\nok        two\n          b\n"));
+}
+
+TEST_CASE("doctor --brief: one line for node-problem-detector, of what is worst, in 80 bytes")
+{
+    CHECK(brief_text(mixed) == "four: it is broken\n");
+    CHECK(brief_text({mixed.begin(), mixed.begin() + 2}) == "nothing is to be done\n");
+    CHECK(brief_text({{&one, {.verdict = Verdict::unknown, .evidence = {}, .next_step = {}}}}) == "one: \n");
+    const std::vector<Examined> hostile{
+        {&one, {.verdict = Verdict::warning, .evidence = {"\x1b[2J\n" + std::string(200, 'a')}, .next_step = {}}}};
+    const auto line = brief_text(hostile);
+    CHECK(line.size() <= brief_width + 1);
+    CHECK(line.find_first_of("\x1b\n") == line.size() - 1);
 }
 
 TEST_CASE("doctor text: no line is longer than a terminal, and nothing writes to it")
