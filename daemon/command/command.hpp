@@ -36,7 +36,7 @@ struct DoctorOptions {
     bool preflight = false;           // those that an image of a node has to pass
     std::filesystem::path root = "/";
 };
-// Looks, and never asks the daemon.
+// Looks, and changes nothing.
 int run_doctor(const CommandOptions& options, const DoctorOptions& wanted);
 
 // Those that are about the daemon. Without one, status looks by itself, history reads its file, and the rest says how
