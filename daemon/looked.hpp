@@ -20,7 +20,9 @@ struct FamilyLook {
 struct Looked {
     std::vector<FamilyLook> families;
     std::vector<std::string> troubles;
-    std::string backend;  // "nft"; empty where it is in doubt, or was not asked for
+    std::string backend;     // "nft"; empty where it is in doubt, or was not asked for
+    std::string opted_out;   // why kubelet makes no chains; empty where it makes them, or was not asked
+    bool held_back = false;  // the policy's mode, a hold or a change window forbids a daemon to write
 };
 
 // Gathers what a keeper reports of one look, family by family.

@@ -49,4 +49,15 @@ repair::Result<std::optional<UnitsSeen>> ask_units(const policies::Policy& polic
     return wait_for_answer(*loop, **units, clock);
 }
 
+tl::expected<std::optional<UnitsSeen>, std::string> known_units(const policies::Policy& policy, const Clock& clock)
+{
+    auto units = ask_units(policy, clock);
+    if (!units)
+        return tl::unexpected(units.error().what);
+    if (!*units && system_bus_address())
+        return tl::unexpected(std::string{
+            "systemd does not answer on the system bus, so it cannot be told whether kubelet runs; is D-Bus running?"});
+    return *std::move(units);
+}
+
 }  // namespace chainkeeper::daemon

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/api/daemon_in_charge.hpp"
 #include "daemon/backends.hpp"
-#include "daemon/command/ask_daemon.hpp"
 #include "daemon/command/command.hpp"
 #include "daemon/json_read.hpp"
 #include "daemon/policy_source.hpp"
@@ -89,7 +89,7 @@ void print_text(const json& diagnoses, bool healthy)
 
 int run_check(const CommandOptions& options)
 {
-    const auto daemon = daemon_in_charge(options);
+    const auto daemon = daemon_in_charge(options.policy);
     const auto diagnoses = daemon ? daemon->check().and_then(diagnoses_of) : look_here(options);
     if (!diagnoses)
         return give_up(options, diagnoses.error());

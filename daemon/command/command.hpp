@@ -37,7 +37,7 @@ struct DoctorOptions {
     std::filesystem::path root = "/";
     bool brief = false;  // one line, as node-problem-detector wants it
 };
-// Looks, and never asks the daemon.
+// Looks, and changes nothing.
 int run_doctor(const CommandOptions& options, const DoctorOptions& wanted);
 
 // Those that are about the daemon. Without one, status looks by itself, history reads its file, and the rest says how

@@ -65,6 +65,7 @@ void add_doctor_command(CLI::App& app, Invocation& invocation)
     auto& command = add_command(app, invocation, "doctor",
                                 "What people check by hand on a node whose network is broken; changes nothing",
                                 [&] { return run_doctor(invocation.options, wanted); });
+    add_policy_option(command, invocation.options.policy);
     auto& checks =
         *command.add_option("--check", wanted.checks, "Only the check of that name; may be given several times")
              ->check(CLI::IsMember(check_names()))

@@ -42,7 +42,8 @@ std::string running_kernel()
 }
 
 // The machine's own root has a ruleset and a kernel that runs; any other is an image.
-std::vector<doctor::Examined> examine(const doctor::Root& root, const DoctorOptions& wanted)
+std::vector<doctor::Examined> examine(const doctor::Root& root, const CommandOptions& options,
+                                      const DoctorOptions& wanted)
 {
     const doctor::KernelLocalnetGuard of_kernel;
     const doctor::NoLocalnetGuard none;
@@ -53,7 +54,8 @@ std::vector<doctor::Examined> examine(const doctor::Root& root, const DoctorOpti
     return doctor::examine({.root = root,
                             .localnet_guard = guard,
                             .rulesets = rulesets,
-                            .running_kernel = is_own ? running_kernel() : std::string{}},
+                            .running_kernel = is_own ? running_kernel() : std::string{},
+                            .policy = options.policy},
                            doctor::checks_named(wanted.preflight ? doctor::preflight_names() : wanted.checks));
 }
 
@@ -66,7 +68,7 @@ int run_doctor(const CommandOptions& options, const DoctorOptions& wanted)
     const auto root = doctor::Root::open(wanted.root);
     if (!root)
         return give_up(options, root.error());
-    const auto examined = examine(*root, wanted);
+    const auto examined = examine(*root, options, wanted);
     if (options.json)
         print_json(doctor::doctor_json(examined));
     else if (wanted.brief)

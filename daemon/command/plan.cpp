@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/command/ask_daemon.hpp"
+#include "daemon/api/daemon_in_charge.hpp"
 #include "daemon/command/command.hpp"
-#include "daemon/command/one_look.hpp"
 #include "daemon/json_read.hpp"
+#include "daemon/one_look.hpp"
 #include "repair/printable.hpp"
 
 #include <algorithm>
@@ -59,14 +59,14 @@ bool is_undecided(const json& family)
 Answer<json> look_here(const CommandOptions& options)
 {
     constexpr bool dry_run = true;
-    return look_once(options, dry_run).map(plan_json);
+    return look_once(options.policy, dry_run).map(plan_json);
 }
 
 }  // namespace
 
 int run_plan(const CommandOptions& options)
 {
-    const auto daemon = daemon_in_charge(options);
+    const auto daemon = daemon_in_charge(options.policy);
     const auto planned = daemon ? daemon->plan() : look_here(options);
     if (!planned)
         return give_up(options, planned.error());

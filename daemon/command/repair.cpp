@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/command/ask_daemon.hpp"
+#include "daemon/api/daemon_in_charge.hpp"
 #include "daemon/command/command.hpp"
-#include "daemon/command/one_look.hpp"
 #include "daemon/json_read.hpp"
+#include "daemon/one_look.hpp"
 #include "repair/printable.hpp"
 
 #include <algorithm>
@@ -59,8 +59,8 @@ int exit_code_of(const json& families)
 
 int run_repair(const CommandOptions& options, bool dry_run)
 {
-    const auto daemon = daemon_in_charge(options);
-    const auto repaired = daemon ? daemon->repair(dry_run) : look_once(options, dry_run).map(repair_json);
+    const auto daemon = daemon_in_charge(options.policy);
+    const auto repaired = daemon ? daemon->repair(dry_run) : look_once(options.policy, dry_run).map(repair_json);
     if (!repaired)
         return give_up(options, repaired.error());
     if (options.json)

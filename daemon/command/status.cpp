@@ -3,11 +3,11 @@
 #include "daemon/api/client.hpp"
 #include "daemon/bus/units_now.hpp"
 #include "daemon/command/command.hpp"
-#include "daemon/command/one_look.hpp"
 #include "daemon/command/screen.hpp"
 #include "daemon/command/status_text.hpp"
 #include "daemon/history/history_file.hpp"
 #include "daemon/json_read.hpp"
+#include "daemon/one_look.hpp"
 #include "daemon/policy_source.hpp"
 #include "daemon/state_file.hpp"
 
@@ -49,7 +49,7 @@ Answer<json> look_here(const CommandOptions& options, const std::string& no_daem
 {
     constexpr bool dry_run = true;
     const auto policy = load_effective_policy(options.policy.policy);
-    const auto looked = look_once(options, dry_run);
+    const auto looked = look_once(options.policy, dry_run);
     if (!looked)
         return tl::unexpected(looked.error());
     if (!looked->troubles.empty())

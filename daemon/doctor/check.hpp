@@ -4,6 +4,7 @@
 #include "daemon/doctor/localnet_guard.hpp"
 #include "daemon/doctor/root.hpp"
 #include "daemon/doctor/rulesets.hpp"
+#include "daemon/options.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -39,6 +40,7 @@ struct Node {
     const LocalnetGuard& localnet_guard;
     const Rulesets& rulesets;
     std::string running_kernel{};  // "6.1.0-13-amd64"; empty of an image, where none runs
+    PolicyOptions policy{};
 
     [[nodiscard]] bool is_image() const { return running_kernel.empty(); }
 };

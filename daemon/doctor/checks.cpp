@@ -4,8 +4,11 @@
 #include "daemon/doctor/backend_check.hpp"
 #include "daemon/doctor/cni_check.hpp"
 #include "daemon/doctor/conntrack_check.hpp"
+#include "daemon/doctor/disruptors_check.hpp"
 #include "daemon/doctor/forwarding_check.hpp"
 #include "daemon/doctor/kube_proxy_chains_check.hpp"
+#include "daemon/doctor/kubelet_chains_check.hpp"
+#include "daemon/doctor/kubelet_init_check.hpp"
 #include "daemon/doctor/modules_check.hpp"
 #include "daemon/doctor/rule_corruption_check.hpp"
 #include "daemon/doctor/rule_count_check.hpp"
@@ -19,6 +22,8 @@ namespace chainkeeper::daemon::doctor {
 
 std::span<const Check* const> all_checks()
 {
+    static const KubeletChainsCheck kubelet_chains;
+    static const KubeletInitCheck kubelet_init;
     static const BackendCheck backend;
     static const ModulesCheck modules;
     static const ToolsCheck tools;
@@ -28,10 +33,11 @@ std::span<const Check* const> all_checks()
     static const ConntrackCheck conntrack;
     static const CniCheck cni;
     static const SavedRulesCheck saved_rules;
+    static const DisruptorsCheck disruptors;
     static const ForwardingCheck forwarding;
-    static const std::array<const Check*, 10> checks{&backend,         &modules,    &tools,     &kube_proxy_chains,
-                                                     &rule_corruption, &rule_count, &conntrack, &cni,
-                                                     &saved_rules,     &forwarding};
+    static const std::array<const Check*, 13> checks{
+        &kubelet_chains, &kubelet_init, &backend, &modules,     &tools,      &kube_proxy_chains, &rule_corruption,
+        &rule_count,     &conntrack,    &cni,     &saved_rules, &disruptors, &forwarding};
     return checks;
 }
 

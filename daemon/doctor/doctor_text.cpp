@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 namespace chainkeeper::daemon::doctor {
 
@@ -126,12 +127,13 @@ std::string brief_text(std::vector<Examined> examined)
 
 std::string list_text()
 {
-    std::size_t longest = 0;
-    for (const auto* const check : all_checks())
-        longest = std::max(longest, check->name().size());
-    Screen screen{false, longest + 2};
-    for (const auto* const check : all_checks())
-        screen.row(check->name(), check->question());
+    constexpr std::size_t name_width = 19;
+    Screen screen{false, name_width};
+    for (const auto* const check : all_checks()) {
+        auto name = check->name();
+        for (const auto& line : lines_of(std::string{check->question()}, text_width - name_width))
+            screen.row(std::exchange(name, ""), line);
+    }
     return screen.text();
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/openat2.h>
@@ -34,10 +35,10 @@ std::string larger_than(std::size_t limit)
 // Somebody who renames what lies on the way makes the kernel give up with EAGAIN.
 constexpr int most_tries = 16;
 
-int open_in(int root, const std::string& path)
+int open_in(int root, const std::string& path, unsigned more_flags = 0)
 {
     open_how how{};
-    how.flags = O_PATH | O_CLOEXEC;
+    how.flags = O_PATH | O_CLOEXEC | more_flags;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     long number = -1;
     for (int tries = 0; tries < most_tries && number < 0 && (tries == 0 || errno == EAGAIN || errno == EINTR); ++tries)
@@ -202,6 +203,19 @@ Found<std::vector<std::string>> Root::names(const std::string& path) const
     if (!names)
         return trouble(path, names.error());
     return *std::move(names);
+}
+
+Found<std::string> Root::link(const std::string& path) const
+{
+    const FileDescriptor found{open_in(directory_.number(), path, O_NOFOLLOW)};
+    std::string target(PATH_MAX, '\0');
+    const auto size = found ? readlinkat(found.number(), "", target.data(), target.size()) : -1;
+    if (size < 0 && errno != ENOENT && errno != ENOTDIR && errno != EINVAL)
+        return trouble(path, last_error());
+    if (size < 0)
+        return std::nullopt;
+    target.resize(static_cast<std::size_t>(size));
+    return target;
 }
 
 Found<bool> Root::executable(const std::string& path) const

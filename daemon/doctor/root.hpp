@@ -37,6 +37,8 @@ public:
                                                const std::function<void(std::string_view)>& line) const;
     // Of everything in a directory, sorted.
     [[nodiscard]] Found<std::vector<std::string>> names(const std::string& path) const;
+    // What a link holds. Nothing where there is none, or something else.
+    [[nodiscard]] Found<std::string> link(const std::string& path) const;
     // Whether it is a regular file that somebody may execute.
     [[nodiscard]] Found<bool> executable(const std::string& path) const;
     // What it is called where all links that lead to it end: "xtables-nft-multi" for /usr/sbin/iptables.

@@ -187,6 +187,30 @@ std::optional<KubeletLine> line_from_k0s(std::string_view text)
     return message.is_string() ? line_from_text(message.get_ref<const std::string&>()) : std::nullopt;
 }
 
+// In what kubelet and iptables say of a chain or a rule that could not be made.
+constexpr std::array<std::string_view, 4> words_of_chains{"iptables", "ip6tables", "chain", "rule"};
+
+// "E0101 …] "Failed to …" err="…"". k0s' line holds one, and is taken as it is.
+std::optional<std::string> error_from_text(std::string_view text)
+{
+    if (text.starts_with("time=")) {
+        const auto fields = std::string{" "}.append(text);
+        return field_of(fields, "component") == "kubelet" && field_of(fields, "msg").starts_with('E')
+                   ? std::optional{std::string{field_of(fields, "msg")}}
+                   : std::nullopt;
+    }
+    const bool is_error = text.starts_with('E') && take_klog_header(text);
+    return is_error ? std::optional{std::string{text}} : std::nullopt;
+}
+
+std::optional<std::string> error_from_json(std::string_view text)
+{
+    const auto object = json::parse(text, nullptr, false);
+    if (!object.is_object() || !object.contains("ts") || !object.contains("err"))
+        return std::nullopt;
+    return fmt::format("{}: {}", string_in(object, "msg"), string_in(object, "err"));
+}
+
 }  // namespace
 
 std::optional<KubeletLine> kubelet_line_from_message(std::string_view message)
@@ -198,6 +222,17 @@ std::optional<KubeletLine> kubelet_line_from_message(std::string_view message)
     if (message.starts_with("time="))
         return line_from_k0s(message);
     return line_from_text(message);
+}
+
+std::optional<std::string> kubelet_error_from_message(std::string_view message)
+{
+    if (message.size() > longest_message)
+        return std::nullopt;
+    auto error = message.starts_with('{') ? error_from_json(message) : error_from_text(message);
+    const bool is_of_chains = error && std::ranges::any_of(words_of_chains, [&](auto word) {
+                                  return error->find(word) != std::string::npos;
+                              });
+    return is_of_chains ? error : std::nullopt;
 }
 
 }  // namespace chainkeeper::daemon

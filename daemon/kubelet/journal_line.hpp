@@ -27,4 +27,8 @@ struct KubeletLine {
 // The MESSAGE of a journal entry, as klog writes it in text or in JSON. Nothing for any other line.
 std::optional<KubeletLine> kubelet_line_from_message(std::string_view message);
 
+// What a line of kubelet's log says that is an error about iptables, a chain or a rule: without klog's header, or the
+// message and the error of a line in JSON. Nothing for any other line. Not printable yet.
+std::optional<std::string> kubelet_error_from_message(std::string_view message);
+
 }  // namespace chainkeeper::daemon

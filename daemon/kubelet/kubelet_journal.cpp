@@ -197,11 +197,11 @@ repair::Result<KubeletJournal::Progress> KubeletJournal::read_entry()
     const auto message = message_of(journal_.get());
     if (!message)
         return followed_->failures == 0 ? repair::Result<Progress>{tl::unexpected(message.error())} : Progress::more;
-    const auto line = kubelet_line_from_message(*message);
-    if (!line)
-        return Progress::more;
     const auto round = round_;
-    callbacks_.line(*line);
+    if (const auto line = kubelet_line_from_message(*message))
+        callbacks_.line(*line);
+    else if (callbacks_.other)
+        callbacks_.other(*message);
     return round == round_ ? Progress::more : Progress::stopped;
 }
 
@@ -230,6 +230,12 @@ void KubeletJournal::wait_for_more()
 {
     if (clock_.now() >= followed_->window_end)
         return give_up();
+    if (callbacks_.caught_up) {
+        const auto round = round_;
+        callbacks_.caught_up();
+        if (round != round_)
+            return;
+    }
     // On a network file system inotify does not tell of everything, and sd-journal wants to look by itself.
     std::uint64_t look_again = UINT64_MAX;
     const bool must_look = sd_journal_get_timeout(journal_.get(), &look_again) > 0 && look_again != UINT64_MAX;

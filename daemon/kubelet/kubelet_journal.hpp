@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 struct sd_journal;
 
@@ -33,6 +34,10 @@ public:
         std::function<void(const std::string&)> trouble;
         // The window has closed, all that was logged within it was delivered, and nothing more will be.
         std::function<void()> gave_up;
+        // Any other message, as it was logged. May be left out.
+        std::function<void(std::string_view)> other = {};
+        // All that was logged so far was delivered. May be left out.
+        std::function<void()> caught_up = {};
     };
     struct Settings {
         std::filesystem::path directory;                  // of journal files; empty: this machine's own

@@ -37,7 +37,7 @@ _chainkeeper_value()
     --assume-monitor) _chainkeeper_offer "alive dead unknown" ;;
     --log-level) _chainkeeper_offer "debug info warning error" ;;
     --for) _chainkeeper_offer "30m 1h 2h 8h 24h" ;;
-    --check) _chainkeeper_offer "backend cni conntrack forwarding kube-proxy-chains modules rule-corruption rule-count saved-rules tools" ;;
+    --check) _chainkeeper_offer "backend cni conntrack disruptors forwarding kube-proxy-chains kubelet-chains kubelet-init modules rule-corruption rule-count saved-rules tools" ;;
     --root) _chainkeeper_offer_folders ;;
     --last | --reason) COMPREPLY=() ;;
     *) return 1 ;;
@@ -63,7 +63,7 @@ _chainkeeper_options()
     case $1 in
     "") echo "--help -h --version" ;;
     check | "policy show") echo "--help -h --json --policy" ;;
-    doctor) echo "--brief --check --help -h --json --list --preflight --root" ;;
+    doctor) echo "--brief --check --help -h --json --list --policy --preflight --root" ;;
     plan) echo "--assume-monitor --help -h --json --policy" ;;
     repair) echo "--assume-monitor --dry-run --help -h --json --policy" ;;
     rehearse) echo "--backend --help -h --json --policy" ;;

@@ -92,6 +92,13 @@ public:
         std::filesystem::resize_file(path() / "etc/sysconfig/iptables", std::uintmax_t{1} << 42U);
         link("etc/sysconfig/ip6tables", "../../../../../../../../etc/shadow");
         pipe("usr/sbin/iptables");
+        pipe("etc/crontab");
+        device("etc/cron.d/zero", 1, 5);
+        link("etc/cron.daily/shadow", "../../../../../../../../etc/shadow");
+        pipe("etc/systemd/system/a.timer");
+        link("etc/systemd/system/b.timer", "b.timer");
+        directory_.write("etc/systemd/system/c.timer", "[Timer]\nUnit=../../../../etc/shadow\n");
+        device("etc/systemd/system/c.wants", 1, 5);
         link("usr/bin", "bin");
         pipe("proc/sys/net/netfilter/nf_conntrack_count");
         directory_.write("proc/sys/net/ipv4/ip_forward", "\x1b[1m1");
@@ -316,8 +323,8 @@ TEST_CASE("doctor: exit codes, and what is refused")
     CHECK(on_image("saved-rules") == 2);
     const auto list = doctor({"--list"});
     CHECK(list.status == 0);
-    CHECK(list.output.starts_with("backend "));
-    CHECK(nlohmann::json::parse(doctor({"--list", "--json"}).output).at(0).at("name") == "backend");
+    CHECK(list.output.starts_with("kubelet-chains "));
+    CHECK(nlohmann::json::parse(doctor({"--list", "--json"}).output).at(0).at("name") == "kubelet-chains");
     CHECK(doctor({"--check", "nothing"}).status == 2);
     CHECK(doctor({"--list", "--check", "cni"}).status == 2);
     CHECK(doctor({"--preflight", "--check", "cni"}).status == 2);

@@ -109,11 +109,13 @@ TEST_CASE("node-problem-detector: each condition is set by its fault, and clears
         }
     };
     run_all(Family::ipv4, {{"-D", "INPUT", "-j", "KUBE-FIREWALL"}});
-    check_fault("KubeletChainsMissing", "kubelet-chains: ipv4: the jump from INPUT to KUBE-FIREWALL is missing from …");
+    check_fault("KubeletChainsMissing",
+                "kubelet-chains: ipv4: base chain INPUT of table filter lacks: -j KUBE-FIREWALL");
     run_all(Family::ipv4, {{"-I", "INPUT", "-j", "KUBE-FIREWALL"}});
 
     must_run({"iptables-legacy", "-A", "INPUT", "-s", "192.0.2.1", "-j", "DROP"});
-    check_fault("IptablesBackendMismatch", "backend: ipv4: there are rules in nf_tables and in iptables-legacy's ta…");
+    check_fault("IptablesBackendMismatch",
+                "backend: ipv4: there are rules in nf_tables and in iptables-legacy's tables, …");
     must_run({"iptables-legacy", "-F"});
 
     run_all(Family::ipv4, {{"-t", "nat", "-F", "KUBE-SEP-AAAAAAAAAAAAAAAA"}});

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "daemon/api/client.hpp"
-#include "daemon/command/command.hpp"
+#include "daemon/options.hpp"
 
 #include <optional>
 
@@ -11,6 +11,7 @@ namespace chainkeeper::daemon {
 // The daemon that can answer in the place of this command: one that keeps this network namespace and this runtime
 // directory, by the policy that is in force. Nothing where the command was given a policy or an assumption of its own,
 // and where no daemon answers: then it looks by itself.
-std::optional<DaemonClient> daemon_in_charge(const CommandOptions& options);
+std::optional<DaemonClient> daemon_in_charge(const PolicyOptions& options,
+                                             Duration patience = std::chrono::seconds{10});
 
 }  // namespace chainkeeper::daemon

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/command/one_look.hpp"
+#include "daemon/one_look.hpp"
 
 #include "daemon/backends.hpp"
 #include "daemon/bus/system_bus.hpp"
@@ -19,14 +19,14 @@ namespace chainkeeper::daemon {
 
 namespace {
 
-tl::expected<Keeper::Settings, std::string> settings_of(const CommandOptions& options, bool dry_run)
+tl::expected<Keeper::Settings, std::string> settings_of(const PolicyOptions& options, bool dry_run)
 {
-    return load_effective_policy(options.policy.policy)
+    return load_effective_policy(options.policy)
         .map_error([](const auto& error) { return error.what; })
         .and_then([](const policies::Policy& policy) { return make_settings(policy, gather_backend_evidence()); })
         .map([&](Keeper::Settings settings) {
             settings.dry_run = settings.dry_run || dry_run;
-            settings.assumed_monitor = options.policy.assumed_monitor;
+            settings.assumed_monitor = options.assumed_monitor;
             return settings;
         });
 }
@@ -41,38 +41,30 @@ tl::expected<FileDescriptor, std::string> lock_for_writing()
         });
 }
 
-// Nothing where there is no systemd. One that does not answer is an error: kubelet may be at anything.
-tl::expected<std::optional<UnitsSeen>, std::string> known_units(const policies::Policy& policy, const Clock& clock)
-{
-    auto units = ask_units(policy, clock);
-    if (!units)
-        return tl::unexpected(units.error().what);
-    if (!*units && system_bus_address())
-        return tl::unexpected(std::string{
-            "systemd does not answer on the system bus, so it cannot be told whether kubelet runs; is D-Bus running?"});
-    return *std::move(units);
-}
-
 // What the daemon would know of the node beside the ruleset: the hold that is in force, the change windows, and, where
-// there is a systemd, whether kubelet runs and what restarts the firewall.
-void tell_of_node(Keeper& keeper, const std::optional<UnitsSeen>& units, Restraints& restraints)
+// there is a systemd, whether kubelet runs and what restarts the firewall. Gives why kubelet makes no chains.
+std::string tell_of_node(Keeper& keeper, const std::optional<UnitsSeen>& units, Restraints& restraints)
 {
     restraints.recall();
     keeper.restrain(restraints.update());
     if (!units)
-        return;
+        return {};
+    std::string opted_out;
     if (units->kubelet) {
         const auto& kubelet = units->kubelet;
         const auto opt_out = read_opt_out("/proc", kubelet_process("/proc", kubelet->main_pid));
+        if (opt_out.answer == OptOut::yes)
+            opted_out = opt_out.why;
         for (const auto family : repair::all_families)
             keeper.guard(family, guarding_of(opt_out.answer));
     }
     keeper.hear_units(units);
+    return opted_out;
 }
 
 }  // namespace
 
-tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool dry_run)
+tl::expected<Looked, std::string> look_once(const PolicyOptions& options, bool dry_run)
 {
     auto settings = settings_of(options, dry_run);
     if (!settings)
@@ -87,6 +79,7 @@ tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool 
     const bool writes = !settings->dry_run;
     const SystemClock clock;
     LookSink sink;
+    const bool is_dry_policy = settings->policy.repair.mode != policies::Mode::repair;
     const auto units = known_units(settings->policy, clock);
     if (!units)
         return tl::unexpected(units.error());
@@ -96,9 +89,9 @@ tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool 
     Restraints restraints{clock, sink, state_directory(), settings->policy.change_windows};
     Keeper keeper{{.backends = backends->view(), .clock = clock, .sink = sink}, *std::move(settings)};
     Memory memory{runtime_directory(), state_directory()};
-    if (!options.policy.assumed_monitor)
+    if (!options.assumed_monitor)
         memory.recall(keeper, sink, clock.now());
-    tell_of_node(keeper, *units, restraints);
+    const auto opted_out = tell_of_node(keeper, *units, restraints);
     keeper.look();
     if (writes) {
         // Where it cannot be made, keep() says that nothing was kept.
@@ -106,6 +99,8 @@ tl::expected<Looked, std::string> look_once(const CommandOptions& options, bool 
         memory.keep(keeper, sink, clock.now());
     }
     auto looked = sink.looked();
+    looked.opted_out = opted_out;
+    looked.held_back = is_dry_policy || keeper.restraint().write_free || keeper.restraint().stopped;
     if (const auto known = keeper.backend_evidence().backend())
         looked.backend = to_string(*known);
     return looked;

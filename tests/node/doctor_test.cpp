@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/netns/await.hpp"
+#include "tests/netns/node.hpp"
+#include "tests/node/booted_node.hpp"
+#include "tests/support/ruleset.hpp"
+
+#include <chrono>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <string>
+
+// `chainkeeper doctor` where systemd and the journal are asked.
+namespace chainkeeper::tests {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Seen {
+    std::string verdict;
+    std::string text;
+};
+
+Seen doctor(const BootedNode& node, const std::string& check)
+{
+    const auto result = node.run({"chainkeeper", "doctor", "--json", "--check", check});
+    CAPTURE(result.errors);
+    auto json = nlohmann::json::parse(result.output);
+    return {.verdict = json.at("verdict"), .text = json.at("checks").at(0).dump()};
+}
+
+void check_says(const Seen& seen, const std::string& verdict, const std::string& text)
+{
+    CAPTURE(seen.text);
+    CHECK(seen.verdict == verdict);
+    CHECK(seen.text.find(text) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "doctor kubelet-init: an init that failed, why, what becomes of it with chainkeeperd, and a restart of kubelet")
+{
+    BootedNode node;
+    check_says(doctor(node, "kubelet-init"), "not_applicable", "kubelet does not run");
+    check_says(doctor(node, "kubelet-chains"), "not_applicable", "kubelet does not run");
+    node.start_kubelet("--fail-init ipv4");
+    node.must_run({"journalctl", "--sync"});
+    const auto failed = doctor(node, "kubelet-init");
+    check_says(failed, "critical", "IPv4: kubelet failed to make its chains when it started");
+    check_says(failed, "critical", "nowhere");  // the table that iptables complained of
+    check_says(failed, "critical", "they are missing");
+    check_says(failed, "critical", "IPv6: kubelet made its chains");
+
+    node.start_daemon("[repair]\nsettle = \"50ms\"\n");
+    node.await_healthy();
+    check_says(doctor(node, "kubelet-init"), "warning", "chainkeeperd alone keeps them");
+    check_says(doctor(node, "kubelet-chains"), "ok", "all of kubelet's chains are there");
+    node.systemctl({"stop", "chainkeeperd"});
+    check_says(doctor(node, "kubelet-init"), "critical", "nobody puts them back");
+
+    node.systemctl({"stop", "kubelet"});
+    node.start_kubelet();
+    node.must_run({"journalctl", "--sync"});
+    check_says(doctor(node, "kubelet-init"), "ok", "IPv4: kubelet made its chains, and watches them");
+}
+
+TEST_CASE("doctor kubelet-chains: asks the daemon where one runs")
+{
+    BootedNode node;
+    node.start_kubelet();
+    node.start_daemon("[repair]\nmode = \"dry-run\"\nsettle = \"50ms\"\n");
+    node.await_decisions("healthy");
+    check_says(doctor(node, "kubelet-chains"), "ok", "ipv4: all of kubelet's chains are there");
+    drop_filter_table();
+    node.await_log("would_repair: partial_flush");
+    const auto broken = doctor(node, "kubelet-chains");
+    check_says(broken, "critical", "chainkeeperd decides `would_repair: partial_flush`");
+    check_says(broken, "critical", "a hold or a change window forbids it");
+    node.systemctl({"stop", "chainkeeperd"});
+    node.start_daemon("[repair]\nsettle = \"50ms\"\n");
+    node.await_healthy();
+    check_says(doctor(node, "kubelet-chains"), "ok", "ipv4: all of kubelet's chains are there");
+}
+
+TEST_CASE("doctor kubelet-chains: a kubelet that was told to make no chains")
+{
+    BootedNode node;
+    node.start_kubelet("--make-iptables-util-chains=false");
+    check_says(doctor(node, "kubelet-chains"), "not_applicable", "kubelet makes no chains");
+    check_says(doctor(node, "kubelet-init"), "not_applicable", "kubelet makes no chains");
+}
+
+TEST_CASE("doctor disruptors: a unit, and a timer, when each last ran, and ok when they are disabled")
+{
+    BootedNode node;
+    check_says(doctor(node, "disruptors"), "ok", "not started by themselves");
+    const auto year = node.must_run({"date", "--utc", "+last started, stopped or reloaded at %Y-"});
+    node.systemctl({"restart", "iptables"});
+    const auto active = doctor(node, "disruptors");
+    check_says(active, "warning", "iptables.service: static and active, and rewrites the firewall; ");
+    check_says(active, "warning", year.substr(0, year.find('\n')));
+    node.systemctl({"stop", "iptables"});
+    CHECK(doctor(node, "disruptors").verdict == "ok");
+
+    node.write("/run/systemd/system/test-rules.service",
+               "[Service]\nType=oneshot\nExecStart=/usr/sbin/iptables-restore /etc/iptables/rules.v4\n");
+    node.write("/run/systemd/system/test-rules.timer", "[Timer]\nOnActiveSec=1ms\nAccuracySec=1ms\n");
+    node.systemctl({"daemon-reload"});
+    CHECK(doctor(node, "disruptors").verdict == "ok");
+    node.systemctl({"start", "test-rules.timer"});
+    await(
+        "the timer had elapsed",
+        [&] { return doctor(node, "disruptors").text.find("; last elapsed at 2") != std::string::npos; }, 50ms);
+    check_says(doctor(node, "disruptors"), "warning", "test-rules.timer: static and active");
+    node.systemctl({"stop", "test-rules.timer"});
+    node.must_run({"rm", "/run/systemd/system/test-rules.timer", "/run/systemd/system/test-rules.service"});
+    node.systemctl({"daemon-reload"});
+    CHECK(doctor(node, "disruptors").verdict == "ok");
+}
+
+}  // namespace chainkeeper::tests
