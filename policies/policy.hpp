@@ -121,6 +121,15 @@ struct Policy {
         std::size_t history_size = std::size_t{1} << 20U;  // bytes of history.jsonl
         bool operator==(const Report&) const = default;
     } report;
+    // What a check of `chainkeeper doctor` warns of.
+    struct Doctor {
+        unsigned conntrack_percent = 75;               // of the table of connections in use
+        unsigned rule_limit = 10'000;                  // rules of one table and family
+        Duration sync_p99 = std::chrono::seconds{5};   // kube-proxy's syncs: 99 of 100 are faster
+        Duration sync_age = std::chrono::seconds{60};  // since kube-proxy synced last, while something is to be synced
+        Duration lock_held = std::chrono::seconds{5};  // the xtables lock, by one process
+        bool operator==(const Doctor&) const = default;
+    } doctor;
     bool operator==(const Policy&) const = default;
 };
 

@@ -179,12 +179,6 @@ PolicyError unreadable(const path& directory, std::string_view reason)
     return {fmt::format("{}: cannot be read: {}", directory.string(), reason)};
 }
 
-bool is_drop_in(const path& file)
-{
-    const auto name = file.filename().string();
-    return name.ends_with(".toml") && !name.starts_with('.');
-}
-
 tl::expected<std::vector<path>, PolicyError> drop_ins_of(const path& directory)
 {
     std::vector<path> files;
@@ -220,6 +214,12 @@ tl::expected<void, PolicyError> read_file(SourcedPolicy& draft, const path& file
 
 }  // namespace
 
+bool is_drop_in(const path& file)
+{
+    const auto name = file.filename().string();
+    return name.ends_with(".toml") && !name.starts_with('.');
+}
+
 const Written* SourcedPolicy::find(std::string_view section, std::string_view key) const
 {
     const auto found = std::find_if(written.rbegin(), written.rend(),
@@ -242,6 +242,15 @@ tl::expected<SourcedPolicy, PolicyError> load_sourced_policy(const path& path)
 tl::expected<Policy, PolicyError> load_policy(const path& path)
 {
     return load_sourced_policy(path).map([](SourcedPolicy&& loaded) { return std::move(loaded.policy); });
+}
+
+tl::expected<Policy, PolicyError> parse_policy(const std::vector<PolicyText>& texts)
+{
+    SourcedPolicy draft;
+    for (const auto& [text, name] : texts)
+        if (const auto read = read_text(draft, text, name); !read)
+            return tl::unexpected(read.error());
+    return validated(std::move(draft)).map([](SourcedPolicy&& parsed) { return std::move(parsed.policy); });
 }
 
 tl::expected<SourcedPolicy, PolicyError> parse_sourced_policy(std::string_view text, std::string_view name)

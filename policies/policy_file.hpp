@@ -43,7 +43,17 @@ struct SourcedPolicy {
 tl::expected<SourcedPolicy, PolicyError> load_sourced_policy(const std::filesystem::path& path);
 tl::expected<Policy, PolicyError> load_policy(const std::filesystem::path& path);
 
-// The same of one text; `name` stands for the file in errors.
+// The same of the texts of the files, in that order; `name` stands for the file in errors.
+struct PolicyText {
+    std::string text;
+    std::string name;
+};
+tl::expected<Policy, PolicyError> parse_policy(const std::vector<PolicyText>& texts);
+
+// Whether the directory beside a policy file has it for a file that is read after it.
+bool is_drop_in(const std::filesystem::path& file);
+
+// The same of one text.
 tl::expected<SourcedPolicy, PolicyError> parse_sourced_policy(std::string_view text, std::string_view name);
 tl::expected<Policy, PolicyError> parse_policy(std::string_view text, std::string_view name);
 

@@ -139,6 +139,31 @@ constexpr std::array keys{
                   return assign(policy.report.history_size, integer_within(entry, history_bounds));
               },
               [](const Policy& policy) { return fmt::to_string(policy.report.history_size); }},
+    PolicyKey{"doctor", "conntrack_percent",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.doctor.conntrack_percent, integer_within(entry, {1, 95}));
+              },
+              [](const Policy& policy) { return fmt::to_string(policy.doctor.conntrack_percent); }},
+    PolicyKey{"doctor", "rule_limit",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.doctor.rule_limit, integer_within(entry, {1, 10'000'000}));
+              },
+              [](const Policy& policy) { return fmt::to_string(policy.doctor.rule_limit); }},
+    PolicyKey{"doctor", "sync_p99",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.doctor.sync_p99, duration_of(entry, {1ms, 16s}));
+              },
+              [](const Policy& policy) { return duration_text(policy.doctor.sync_p99); }},
+    PolicyKey{"doctor", "sync_age",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.doctor.sync_age, duration_of(entry, {1s, 24h}));
+              },
+              [](const Policy& policy) { return duration_text(policy.doctor.sync_age); }},
+    PolicyKey{"doctor", "lock_held",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.doctor.lock_held, duration_of(entry, {100ms, 24h}));
+              },
+              [](const Policy& policy) { return duration_text(policy.doctor.lock_held); }},
 };
 
 }  // namespace

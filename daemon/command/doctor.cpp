@@ -4,6 +4,8 @@
 #include "daemon/doctor/checks.hpp"
 #include "daemon/doctor/doctor_text.hpp"
 #include "daemon/doctor/examination.hpp"
+#include "daemon/doctor/node_policy.hpp"
+#include "daemon/short_text.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -43,7 +45,7 @@ std::string running_kernel()
 
 // The machine's own root has a ruleset and a kernel that runs; any other is an image.
 std::vector<doctor::Examined> examine(const doctor::Root& root, const CommandOptions& options,
-                                      const DoctorOptions& wanted)
+                                      const DoctorOptions& wanted, const policies::Policy::Doctor& thresholds)
 {
     const doctor::KernelLocalnetGuard of_kernel;
     const doctor::NoLocalnetGuard none;
@@ -55,7 +57,8 @@ std::vector<doctor::Examined> examine(const doctor::Root& root, const CommandOpt
                             .localnet_guard = guard,
                             .rulesets = rulesets,
                             .running_kernel = is_own ? running_kernel() : std::string{},
-                            .policy = options.policy},
+                            .policy = options.policy,
+                            .thresholds = thresholds},
                            doctor::checks_named(wanted.preflight ? doctor::preflight_names() : wanted.checks));
 }
 
@@ -68,9 +71,12 @@ int run_doctor(const CommandOptions& options, const DoctorOptions& wanted)
     const auto root = doctor::Root::open(wanted.root);
     if (!root)
         return give_up(options, root.error());
-    const auto examined = examine(*root, options, wanted);
+    const auto thresholds = doctor::thresholds_of(*root, options.policy.policy);
+    const auto examined = examine(*root, options, wanted, thresholds.values);
+    if (!thresholds.error.empty())
+        fmt::print(stderr, "chainkeeper: {}\n", short_text(thresholds.error, doctor::longest_sentence));
     if (options.json)
-        print_json(doctor::doctor_json(examined));
+        print_json(doctor::doctor_json(examined, thresholds.error));
     else if (wanted.brief)
         fmt::print("{}", doctor::brief_text(examined));
     else

@@ -5,6 +5,7 @@
 #include "daemon/doctor/root.hpp"
 #include "daemon/doctor/rulesets.hpp"
 #include "daemon/options.hpp"
+#include "policies/policy.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -41,6 +42,7 @@ struct Node {
     const Rulesets& rulesets;
     std::string running_kernel{};  // "6.1.0-13-amd64"; empty of an image, where none runs
     PolicyOptions policy{};
+    policies::Policy::Doctor thresholds{};
 
     [[nodiscard]] bool is_image() const { return running_kernel.empty(); }
 };

@@ -47,7 +47,7 @@ std::optional<std::uint64_t> total_of(const std::string& statistics, std::string
     return total;
 }
 
-void judge_room(Judgement& judgement, std::uint64_t count, std::uint64_t limit)
+void judge_room(Judgement& judgement, std::uint64_t count, std::uint64_t limit, unsigned warning_percent)
 {
     // A limit of 0 is none (net/netfilter/nf_conntrack_core.c, __nf_conntrack_alloc).
     if (limit == 0)
@@ -58,7 +58,7 @@ void judge_room(Judgement& judgement, std::uint64_t count, std::uint64_t limit)
         judgement.add(
             Verdict::critical, std::move(seen),
             "Raise net.netfilter.nf_conntrack_max now, and see with `conntrack -L` whose connections these are");
-    else if (percent > conntrack_warning)
+    else if (percent > warning_percent)
         judgement.add(
             Verdict::warning, std::move(seen),
             "Raise net.netfilter.nf_conntrack_max before the table is full: new connections are dropped then");
@@ -106,7 +106,7 @@ Judgement ConntrackCheck::examine(const Node& node) const
                          .evidence = {"no connections are tracked here: nf_conntrack is not loaded"}};
     if (!judgement.evidence.empty())
         return judgement;
-    judge_room(judgement, **count, **limit);
+    judge_room(judgement, **count, **limit, node.thresholds.conntrack_percent);
     judge_losses(judgement, node.root);
     return judgement;
 }

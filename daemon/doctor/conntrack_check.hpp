@@ -5,8 +5,7 @@
 
 namespace chainkeeper::daemon::doctor {
 
-// In percent of nf_conntrack_max: above it, new connections will soon be dropped, or are.
-inline constexpr unsigned conntrack_warning = 75;
+// In percent of nf_conntrack_max: above it, new connections are dropped any moment. The policy says what to warn of.
 inline constexpr unsigned conntrack_critical = 95;
 
 // Is there room for new connections? A full table drops what opens one ("nf_conntrack: table full, dropping packet").

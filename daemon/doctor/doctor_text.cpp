@@ -19,9 +19,6 @@ using nlohmann::json;
 
 constexpr std::size_t label_width = 10;
 
-// Whatever was found: what a check says is short.
-constexpr std::size_t longest_sentence = 2000;
-
 Colour colour_of(Verdict verdict)
 {
     switch (verdict) {
@@ -97,7 +94,7 @@ std::string doctor_text(std::vector<Examined> examined, bool colours)
     return screen.text();
 }
 
-json doctor_json(std::vector<Examined> examined)
+json doctor_json(std::vector<Examined> examined, const std::string& policy_error)
 {
     put_worst_first(examined);
     auto checks = json::array();
@@ -110,6 +107,7 @@ json doctor_json(std::vector<Examined> examined)
     const auto* const first = first_to_do(examined);
     return {{"verdict", to_string(worst_of(examined))},
             {"first", first == nullptr ? std::string_view{} : first->check->name()},
+            {"policy_error", short_text(policy_error, longest_sentence)},
             {"checks", std::move(checks)}};
 }
 

@@ -8,8 +8,6 @@ namespace chainkeeper::daemon::doctor {
 
 namespace {
 
-constexpr std::size_t rule_limit = 10000;
-
 void judge(Judgement& judgement, const Place& place, const repair::Survey& survey, std::size_t limit)
 {
     std::vector<std::string> counts;
@@ -35,8 +33,8 @@ void judge(Judgement& judgement, const Place& place, const repair::Survey& surve
 
 Judgement RuleCountCheck::examine(const Node& node) const
 {
-    auto judgement = examine_rulesets(node, [](Judgement& all, const Place& place, const repair::Survey& survey) {
-        judge(all, place, survey, rule_limit);
+    auto judgement = examine_rulesets(node, [&](Judgement& all, const Place& place, const repair::Survey& survey) {
+        judge(all, place, survey, node.thresholds.rule_limit);
     });
     if (judgement.evidence.empty())
         judgement.add(Verdict::ok, "there are no rules");

@@ -22,6 +22,7 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <string>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -123,6 +124,12 @@ private:
 
     TemporaryDirectory directory_;
 };
+
+// kube-proxy is asked over loopback, and rules count that.
+std::string without_counts(const std::string& ruleset)
+{
+    return std::regex_replace(ruleset, std::regex{"packets [0-9]+ bytes [0-9]+"}, "");
+}
 
 bool is_control(char character)
 {
@@ -299,7 +306,7 @@ TEST_CASE("doctor: a machine where all is well has nothing to be done, is told s
     CHECK(result.status == 0);
     CHECK(has(result.output, "first     nothing is to be done"));
     CHECK(result.errors.empty());
-    CHECK(whole_ruleset() == before);
+    CHECK(without_counts(whole_ruleset()) == without_counts(before));
     CHECK(took < longest_on_an_idle_node);
 }
 

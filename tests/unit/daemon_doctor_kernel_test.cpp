@@ -93,6 +93,17 @@ TEST_CASE("doctor conntrack: how full the table is")
     CHECK(says(node.examine(conntrack), "without a limit"));
 }
 
+TEST_CASE("doctor conntrack: the policy says what to warn of")
+{
+    const DoctorRoot node;
+    fill(node, 60, 100);
+    CHECK(node.examine(conntrack).verdict == Verdict::ok);
+    CHECK(node.examine(conntrack, guarded, {.conntrack_percent = 59}).verdict == Verdict::warning);
+    CHECK(node.examine(conntrack, guarded, {.conntrack_percent = 60}).verdict == Verdict::ok);
+    fill(node, 96, 100);
+    CHECK(node.examine(conntrack, guarded, {.conntrack_percent = 1}).verdict == Verdict::critical);
+}
+
 TEST_CASE("doctor conntrack: what was lost is the sum of all processors, in hexadecimal")
 {
     const DoctorRoot node;

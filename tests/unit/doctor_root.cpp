@@ -45,11 +45,13 @@ Root DoctorRoot::open() const
     return Root::open(path()).value();
 }
 
-Judgement DoctorRoot::examine(const Check& check, const GuardSeen& guard) const
+Judgement DoctorRoot::examine(const Check& check, const GuardSeen& guard,
+                              const policies::Policy::Doctor& thresholds) const
 {
     const auto root = open();
     const KernelRulesets never_read;
-    return check.examine({.root = root, .localnet_guard = SaidGuard{guard}, .rulesets = never_read});
+    return check.examine(
+        {.root = root, .localnet_guard = SaidGuard{guard}, .rulesets = never_read, .thresholds = thresholds});
 }
 
 bool says(const Judgement& judgement, std::string_view text)

@@ -26,7 +26,8 @@ public:
     // What a check says of it. `guard`: of KUBE-FIREWALL.
     [[nodiscard]] daemon::doctor::Judgement
     examine(const daemon::doctor::Check& check,
-            const daemon::doctor::GuardSeen& guard = tl::unexpected(std::string{"nobody looked"})) const;
+            const daemon::doctor::GuardSeen& guard = tl::unexpected(std::string{"nobody looked"}),
+            const policies::Policy::Doctor& thresholds = {}) const;
 
 private:
     TemporaryDirectory directory_;

@@ -142,7 +142,8 @@ TEST_CASE("chainkeeper(1) has every check of doctor, with its question, and no o
     const auto named = [](const auto& definition) { return definition.term == "conntrack"; };
     const auto& conntrack = std::ranges::find_if(definitions, named)->text;
     CHECK(conntrack.find(fmt::format("{} %", doctor::conntrack_critical)) != std::string::npos);
-    CHECK(conntrack.find(fmt::format("{} %", doctor::conntrack_warning)) != std::string::npos);
+    CHECK(conntrack.find(fmt::format("{} %", chainkeeper::policies::Policy{}.doctor.conntrack_percent)) !=
+          std::string::npos);
     const auto text = source_text("packaging/man/chainkeeper.1.scd");
     CHECK(text.find(fmt::format("beyond {} MiB, no saved rules", doctor::Root::largest_text >> 20U)) !=
           std::string::npos);

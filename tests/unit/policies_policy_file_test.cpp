@@ -117,6 +117,29 @@ TEST_CASE("every key about units, limits and reports changes its member and no o
     CHECK(accepted("[report]\nhistory_size = 0x10000") == expected);
 }
 
+TEST_CASE("every threshold of doctor changes its member and no other, and is bounded")
+{
+    Policy expected;
+    expected.doctor.conntrack_percent = 95;
+    CHECK(accepted("[doctor]\nconntrack_percent = 95") == expected);
+    expected = {};
+    expected.doctor.rule_limit = 1;
+    CHECK(accepted("[doctor]\nrule_limit = 1") == expected);
+    expected = {};
+    expected.doctor.sync_p99 = 16s;
+    CHECK(accepted("[doctor]\nsync_p99 = \"16s\"") == expected);
+    expected = {};
+    expected.doctor.sync_age = 1s;
+    CHECK(accepted("[doctor]\nsync_age = \"1s\"") == expected);
+    expected = {};
+    expected.doctor.lock_held = 100ms;
+    CHECK(accepted("[doctor]\nlock_held = \"100ms\"") == expected);
+    for (const auto* const wrong : {"conntrack_percent = 0", "conntrack_percent = 96", "conntrack_percent = \"75\"",
+                                    "rule_limit = 0", "rule_limit = -1", "sync_p99 = 5", "sync_p99 = \"17s\"",
+                                    "sync_age = \"0s\"", "lock_held = \"0s\"", "lock_hold = \"5s\""})
+        CHECK_FALSE(parse_policy(fmt::format("[doctor]\n{}\n", wrong), "p.toml").has_value());
+}
+
 TEST_CASE("the text of every key is read as the same value")
 {
     Policy policy;
@@ -136,6 +159,7 @@ TEST_CASE("the text of every key is read as the same value")
                      .disruptors = {}};
     policy.limits = {.repairs = 1, .per = 1s, .backoff = 2s, .backoff_max = 3s};
     policy.report = {.history_size = 100'000};
+    policy.doctor = {.conntrack_percent = 1, .rule_limit = 2, .sync_p99 = 3s, .sync_age = 4s, .lock_held = 5min};
     for (const auto& whole : {Policy{}, policy}) {
         std::string text;
         for (const auto& key : policy_keys())
@@ -153,7 +177,8 @@ TEST_CASE("what TOML offers for the same is accepted")
 
 TEST_CASE("the keys can be asked for")
 {
-    CHECK(policy_sections() == std::vector<std::string_view>{"guard", "kubelet", "repair", "limits", "report"});
+    CHECK(policy_sections() ==
+          std::vector<std::string_view>{"guard", "kubelet", "repair", "limits", "report", "doctor"});
     CHECK(policy_keys_of("guard") == std::vector<std::string_view>{"families", "backend", "legacy_poll"});
     CHECK(policy_keys_of("kubelet") ==
           std::vector<std::string_view>{"units", "require_active", "version", "monitor_interval", "init_grace"});
@@ -162,8 +187,10 @@ TEST_CASE("the keys can be asked for")
                                                                     "disruptors"});
     CHECK(policy_keys_of("limits") == std::vector<std::string_view>{"repairs", "per", "backoff", "backoff_max"});
     CHECK(policy_keys_of("report") == std::vector<std::string_view>{"history_size"});
+    CHECK(policy_keys_of("doctor") ==
+          std::vector<std::string_view>{"conntrack_percent", "rule_limit", "sync_p99", "sync_age", "lock_held"});
     CHECK(policy_keys_of("change_window").empty());
-    CHECK(policy_keys().size() == 21);
+    CHECK(policy_keys().size() == 26);
 }
 
 TEST_CASE("the words of the policy are the names of its values")
@@ -195,9 +222,10 @@ TEST_CASE("an unknown key, section or word is refused with the nearest known one
         {"[guard]\nsettle = \"1s\"", "2:1: 'settle' belongs in [repair], not in [guard]"},
         {"mode = \"off\"", "1:1: 'mode' belongs in a section: write it under [repair]"},
         {"colour = \"off\"", "1:1: unknown key 'colour' outside of a section; known: guard, kubelet, repair, limits, "
-                             "report, change_window"},
+                             "report, doctor, change_window"},
         {"\n[repiar]", "2:2: unknown section 'repiar'; did you mean 'repair'?"},
-        {"[logging]", "1:2: unknown section 'logging'; known: guard, kubelet, repair, limits, report, change_window"},
+        {"[logging]",
+         "1:2: unknown section 'logging'; known: guard, kubelet, repair, limits, report, doctor, change_window"},
         {"[repair]\nmode = \"dryrun\"", "2:8: unknown word 'dryrun'; did you mean 'dry-run'?"},
         {"[repair]\nmode = \"observe\"", "2:8: unknown word 'observe'; known: repair, dry-run, off"},
         {"[repair]\nmode = \"\"", "2:8: unknown word ''; known: repair, dry-run, off"},

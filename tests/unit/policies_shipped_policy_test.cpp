@@ -35,7 +35,7 @@ Policy accepted(std::string_view text)
 }
 
 // "# settle = …", a key and its value in the shipped file.
-const std::regex commented_key{"# ([a-z_]+) = .*"};
+const std::regex commented_key{"# ([a-z0-9_]+) = .*"};
 
 std::vector<std::string> lines_of(std::string_view text)
 {
@@ -117,7 +117,7 @@ TEST_CASE("every uncommented line of the shipped file is read")
     std::size_t keys = 0;
     for (std::size_t i = 0; i < lines.size(); ++i) {
         std::smatch match;
-        if (!std::regex_match(lines[i], match, std::regex{"([a-z_]+) = .*"}))
+        if (!std::regex_match(lines[i], match, std::regex{"([a-z0-9_]+) = .*"}))
             continue;
         auto broken = lines;
         broken[i] = match[1].str() + " = 1.5";
