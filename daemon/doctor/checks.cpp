@@ -14,6 +14,7 @@
 #include "daemon/doctor/rule_count_check.hpp"
 #include "daemon/doctor/saved_rules_check.hpp"
 #include "daemon/doctor/tools_check.hpp"
+#include "daemon/doctor/xtables_lock_check.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,6 +28,7 @@ std::span<const Check* const> all_checks()
     static const BackendCheck backend;
     static const ModulesCheck modules;
     static const ToolsCheck tools;
+    static const XtablesLockCheck xtables_lock;
     static const KubeProxyChainsCheck kube_proxy_chains;
     static const RuleCorruptionCheck rule_corruption;
     static const RuleCountCheck rule_count;
@@ -35,9 +37,9 @@ std::span<const Check* const> all_checks()
     static const SavedRulesCheck saved_rules;
     static const DisruptorsCheck disruptors;
     static const ForwardingCheck forwarding;
-    static const std::array<const Check*, 13> checks{
-        &kubelet_chains, &kubelet_init, &backend, &modules,     &tools,      &kube_proxy_chains, &rule_corruption,
-        &rule_count,     &conntrack,    &cni,     &saved_rules, &disruptors, &forwarding};
+    static const std::array<const Check*, 14> checks{
+        &kubelet_chains,  &kubelet_init, &backend,   &modules, &tools,       &xtables_lock, &kube_proxy_chains,
+        &rule_corruption, &rule_count,   &conntrack, &cni,     &saved_rules, &disruptors,   &forwarding};
     return checks;
 }
 

@@ -37,28 +37,19 @@ bool is_the_same(int descriptor, const std::filesystem::path& file)
            opened.st_ino == named.st_ino;
 }
 
-std::optional<LockedFile> identity_of(const std::filesystem::path& file)
-{
-    struct stat found {};
-    if (stat(file.c_str(), &found) != 0)
-        return std::nullopt;
-    return LockedFile{.major = major(found.st_dev), .minor = minor(found.st_dev), .inode = found.st_ino};
-}
-
 // "1: FLOCK  ADVISORY  WRITE 4711 00:19:815 0 EOF"; with "->" after the number for one that waits.
-std::optional<pid_t> user_in(const std::string& line, const std::string& file)
+std::optional<LockUser> user_in(const std::string& line, const std::string& file)
 {
     std::istringstream words{line};
     std::vector<std::string> all{std::istream_iterator<std::string>{words}, {}};
-    std::erase(all, "->");
+    const bool waits = std::erase(all, "->") > 0;
     constexpr std::size_t kind = 1;
     constexpr std::size_t pid = 4;
     constexpr std::size_t where = 5;
     if (all.size() <= where || all[kind] != "FLOCK" || all[where] != file)
         return std::nullopt;
     const auto number = std::strtol(all[pid].c_str(), nullptr, 10);
-    // A process of another pid namespace has no number here.
-    return number > 0 ? std::optional{static_cast<pid_t>(number)} : std::nullopt;
+    return LockUser{.pid = number > 0 ? static_cast<pid_t>(number) : 0, .waits = waits};
 }
 
 }  // namespace
@@ -122,11 +113,28 @@ std::vector<pid_t> users_of_lock(const std::filesystem::path& file)
     return users_in(std::string{std::istreambuf_iterator<char>{locks}, {}}, *identity);
 }
 
+std::optional<LockedFile> identity_of(const std::filesystem::path& file)
+{
+    struct stat found {};
+    if (stat(file.c_str(), &found) != 0)
+        return std::nullopt;
+    return LockedFile{.major = major(found.st_dev), .minor = minor(found.st_dev), .inode = found.st_ino};
+}
+
 std::vector<pid_t> users_in(std::string_view proc_locks, const LockedFile& file)
+{
+    std::vector<pid_t> users;
+    for (const auto& user : lock_users_in(proc_locks, file))
+        if (user.pid > 0)
+            users.push_back(user.pid);
+    return users;
+}
+
+std::vector<LockUser> lock_users_in(std::string_view proc_locks, const LockedFile& file)
 {
     const auto name = fmt::format("{:02x}:{:02x}:{}", file.major, file.minor, file.inode);
     std::istringstream lines{std::string{proc_locks}};
-    std::vector<pid_t> users;
+    std::vector<LockUser> users;
     for (std::string line; std::getline(lines, line);)
         if (const auto user = user_in(line, name))
             users.push_back(*user);

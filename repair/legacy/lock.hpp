@@ -61,7 +61,19 @@ struct LockedFile {
     unsigned minor = 0;
     std::uint64_t inode = 0;
 };
-// The same of the text of /proc/locks.
+// Nothing where there is no such file.
+std::optional<LockedFile> identity_of(const std::filesystem::path& file);
+
+// One who has the lock, or waits for it: who took it, who may have ended since and left it to another process. 0 where
+// the kernel names nobody. Who is in another PID namespace, and has no number in this one, is not shown at all.
+struct LockUser {
+    pid_t pid = 0;
+    bool waits = false;
+    bool operator==(const LockUser&) const = default;
+};
+std::vector<LockUser> lock_users_in(std::string_view proc_locks, const LockedFile& file);
+
+// The same of the text of /proc/locks: those that have a number here.
 std::vector<pid_t> users_in(std::string_view proc_locks, const LockedFile& file);
 
 }  // namespace chainkeeper::repair::legacy

@@ -16,6 +16,10 @@ TEST_CASE("xtables lock: /proc/locks tells who has it, and who waits behind them
                            "5: FLOCK  ADVISORY  WRITE 0 00:19:4711 0 EOF\n"
                            "6: FLOCK  ADVISORY  WRITE -1 00:19:4711 0 EOF\n";
     CHECK(users_in(locks, file) == std::vector<pid_t>{42, 43});
+    CHECK(lock_users_in(locks, file) == std::vector<LockUser>{{.pid = 42, .waits = false},
+                                                              {.pid = 43, .waits = true},
+                                                              {.pid = 0, .waits = false},
+                                                              {.pid = 0, .waits = false}});
     CHECK(users_in("", file).empty());
     CHECK(users_in("2: FLOCK  ADVISORY", file).empty());
     CHECK(users_in("garbage", file).empty());
