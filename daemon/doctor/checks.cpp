@@ -7,6 +7,7 @@
 #include "daemon/doctor/disruptors_check.hpp"
 #include "daemon/doctor/forwarding_check.hpp"
 #include "daemon/doctor/kube_proxy_chains_check.hpp"
+#include "daemon/doctor/kube_proxy_sync_check.hpp"
 #include "daemon/doctor/kubelet_chains_check.hpp"
 #include "daemon/doctor/kubelet_init_check.hpp"
 #include "daemon/doctor/modules_check.hpp"
@@ -33,13 +34,15 @@ std::span<const Check* const> all_checks()
     static const RuleCorruptionCheck rule_corruption;
     static const RuleCountCheck rule_count;
     static const ConntrackCheck conntrack;
+    static const KubeProxySyncCheck kube_proxy_sync;
     static const CniCheck cni;
     static const SavedRulesCheck saved_rules;
     static const DisruptorsCheck disruptors;
     static const ForwardingCheck forwarding;
-    static const std::array<const Check*, 14> checks{
-        &kubelet_chains,  &kubelet_init, &backend,   &modules, &tools,       &xtables_lock, &kube_proxy_chains,
-        &rule_corruption, &rule_count,   &conntrack, &cni,     &saved_rules, &disruptors,   &forwarding};
+    static const std::array<const Check*, 15> checks{
+        &kubelet_chains,    &kubelet_init,    &backend,    &modules,   &tools,           &xtables_lock,
+        &kube_proxy_chains, &rule_corruption, &rule_count, &conntrack, &kube_proxy_sync, &cni,
+        &saved_rules,       &disruptors,      &forwarding};
     return checks;
 }
 
