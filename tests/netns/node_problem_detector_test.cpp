@@ -119,7 +119,7 @@ TEST_CASE("node-problem-detector: each condition is set by its fault, and clears
     must_run({"iptables-legacy", "-F"});
 
     run_all(Family::ipv4, {{"-t", "nat", "-F", "KUBE-SEP-AAAAAAAAAAAAAAAA"}});
-    check_fault("NetfilterDegraded", "kube-proxy-chains: ipv4 in nf_tables: packets are sent to chains without a r…");
+    check_fault("NetfilterDegraded", "kube-proxy-chains: ipv4 in nf_tables: packets are sent to chains without a ru…");
     run_all(Family::ipv4, {{"-t", "nat", "-A", "KUBE-SEP-AAAAAAAAAAAAAAAA", "-j", "KUBE-MARK-MASQ"}});
     for (const auto& [type, condition] : conditions(node)) {
         CAPTURE(type);
