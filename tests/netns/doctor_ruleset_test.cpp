@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/netns/await.hpp"
+#include "tests/netns/daemon_process.hpp"
 #include "tests/netns/doctor_answer.hpp"
 #include "tests/netns/kube_proxy.hpp"
 #include "tests/netns/node.hpp"
@@ -125,6 +126,8 @@ TEST_CASE("doctor kube-proxy-chains: a flush that took most of them, and one tha
     std::filesystem::copy_file("/usr/bin/sleep", programs.path() / "kube-proxy");
     {
         const Process kube_proxy{{.arguments = {(programs.path() / "kube-proxy").string(), "600"}}};
+        await("it was kube-proxy",
+              [&] { return text_of(fmt::format("/proc/{}/comm", kube_proxy.pid())) == "kube-proxy\n"; });
         const auto bare = ask_doctor(node, "kube-proxy-chains");
         CHECK(bare.verdict == "critical");
         CHECK(bare.says(fmt::format("kube-proxy runs (process {}), and has not one chain", kube_proxy.pid())));
@@ -218,6 +221,11 @@ TEST_CASE("doctor rule-count: more rules than iptables is quick with")
     CHECK(ask_doctor(node, "rule-count").says("there are no rules"));
     make_kube_proxy(place.family);
     CHECK(ask_doctor(node, "rule-count").says("nat 19"));
+    write_text(node.folder() / "strict.toml", "[doctor]\nrule_limit = 18\n");
+    const auto strict = chainkeeper(
+        node, {"doctor", "--json", "--check", "rule-count", "--policy", (node.folder() / "strict.toml").string()});
+    CHECK(strict.status == 1);
+    CHECK(strict.output.find("nat 19 rules (more than 18 in one table)") != std::string::npos);
     make_services(place.family, 3400);
     const auto many = ask_doctor(node, "rule-count");
     CHECK(many.verdict == "warning");

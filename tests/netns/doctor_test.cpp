@@ -75,6 +75,17 @@ std::string guard_stands()
     return stands ? (*stands ? "yes" : "no") : stands.error();
 }
 
+// What README.md shows of a command: from the line below it to the end of the block.
+std::string shown_in_readme(const std::string& command)
+{
+    const auto text = text_of(README);
+    const auto line = fmt::format("$ {}\n", command);
+    const auto at = text.find(line);
+    REQUIRE(at != std::string::npos);
+    const auto begin = at + line.size();
+    return text.substr(begin, text.find("```", begin) - begin);
+}
+
 // A root with something to make a reader wait, loop, run out of memory or write to a terminal, at each place where
 // something is read.
 class HostileRoot {
@@ -308,6 +319,27 @@ TEST_CASE("doctor: a machine where all is well has nothing to be done, is told s
     CHECK(result.errors.empty());
     CHECK(without_counts(whole_ruleset()) == without_counts(before));
     CHECK(took < longest_on_an_idle_node);
+}
+
+TEST_CASE("doctor: README shows what is said of a node whose firewall was restarted, and after that is well again")
+{
+    const Node node;
+    make_once(node);
+    make_kube_proxy(Family::ipv4);
+    const std::string command =
+        "chainkeeper doctor --check kubelet-chains --check kube-proxy-chains --check rule-corruption";
+    const auto ask = [&] {
+        return chainkeeper(node, {"doctor", "--check", "kubelet-chains", "--check", "kube-proxy-chains", "--check",
+                                  "rule-corruption"});
+    };
+    CHECK(ask().status == 0);
+    flush_filter(Family::ipv4);
+    const auto broken = ask();
+    CHECK(broken.status == 1);
+    CHECK(shown_in_readme(command) == broken.output);
+    CHECK(chainkeeper(node, {"repair", "--assume-monitor", "alive"}).status == 0);
+    make_kube_proxy_filter(Family::ipv4);
+    CHECK(ask().status == 0);
 }
 
 TEST_CASE("doctor: exit codes, and what is refused")

@@ -71,10 +71,15 @@ constexpr auto masquerade = R"(-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x400
 
 }  // namespace
 
+void make_kube_proxy_filter(Family family)
+{
+    restore(family, filter);
+}
+
 void make_kube_proxy(Family family)
 {
     const auto at = addresses_of(family);
-    restore(family, filter);
+    make_kube_proxy_filter(family);
     restore(
         family,
         std::string{"*nat\n"} +
@@ -105,7 +110,7 @@ COMMIT
 // In place of its matches on ipsets: those need sets, which the chains do not.
 void make_kube_proxy_ipvs(Family family)
 {
-    restore(family, filter);
+    make_kube_proxy_filter(family);
     restore(family,
             std::string{"*nat\n"} +
                 ":KUBE-SERVICES - [0:0]\n:KUBE-POSTROUTING - [0:0]\n:KUBE-NODE-PORT - [0:0]\n"

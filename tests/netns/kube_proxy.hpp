@@ -13,6 +13,8 @@ namespace chainkeeper::tests {
 // With the iptables in use.
 void make_kube_proxy(repair::Family family);
 void make_kube_proxy_ipvs(repair::Family family);
+// Of both of these the filter table alone.
+void make_kube_proxy_filter(repair::Family family);
 // Always in nf_tables.
 void make_kube_proxy_nftables(repair::Family family);
 // Beside make_kube_proxy: two chains and three rules each.

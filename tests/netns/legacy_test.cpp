@@ -291,8 +291,10 @@ TEST_CASE("legacy: a kubelet that changes its iptables is followed, and what it 
     CHECK(has_chain_of_mangle("iptables-nft", "KUBE-IPTABLES-HINT"));
     // Its own is mended, and the leftovers are left alone.
     run_all(Family::ipv4, {{"-D", "INPUT", "-j", "KUBE-FIREWALL"}});
+    const repair::Rule jump{
+        .source = {}, .destination = {}, .matches = {}, .target = repair::Jump{.chain = "KUBE-FIREWALL"}};
+    await("the jump was put back", [&] { return check(Family::ipv4, repair::Table::filter, "INPUT", jump) == 0; });
     daemon.await_log(decided(Family::ipv4, mended));
-    run_all(Family::ipv4, {{"-C", "INPUT", "-j", "KUBE-FIREWALL"}});
 }
 
 }  // namespace chainkeeper::tests
