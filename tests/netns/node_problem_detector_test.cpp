@@ -95,17 +95,20 @@ TEST_CASE("node-problem-detector: each condition is set by its fault, and clears
     make_once(node);
     make_kube_proxy(Family::ipv4);
     write_text("/proc/sys/net/ipv4/ip_forward", "1");
-    for (const auto& [type, condition] : conditions(node)) {
-        CAPTURE(type);
-        CHECK(condition.status == "False");
-        CHECK(condition.message == "nothing is to be done");
-    }
+    const auto check_well = [&] {
+        for (const auto& each : conditions(node)) {
+            CAPTURE(each.first);
+            CHECK(each.second.status == "False");
+            CHECK(each.second.message == "nothing is to be done");
+        }
+    };
+    check_well();
     const auto check_fault = [&](const std::string& type, const std::string& message) {
-        for (const auto& [each, condition] : conditions(node)) {
-            CAPTURE(each);
-            CHECK(condition.status == (each == type ? "True" : "False"));
-            if (each == type)
-                CHECK(condition.message == message);
+        for (const auto& each : conditions(node)) {
+            CAPTURE(each.first);
+            CHECK(each.second.status == (each.first == type ? "True" : "False"));
+            if (each.first == type)
+                CHECK(each.second.message == message);
         }
     };
     run_all(Family::ipv4, {{"-D", "INPUT", "-j", "KUBE-FIREWALL"}});
@@ -121,10 +124,7 @@ TEST_CASE("node-problem-detector: each condition is set by its fault, and clears
     run_all(Family::ipv4, {{"-t", "nat", "-F", "KUBE-SEP-AAAAAAAAAAAAAAAA"}});
     check_fault("NetfilterDegraded", "kube-proxy-chains: ipv4 in nf_tables: packets are sent to chains without a ru…");
     run_all(Family::ipv4, {{"-t", "nat", "-A", "KUBE-SEP-AAAAAAAAAAAAAAAA", "-j", "KUBE-MARK-MASQ"}});
-    for (const auto& [type, condition] : conditions(node)) {
-        CAPTURE(type);
-        CHECK(condition.status == "False");
-    }
+    check_well();
 }
 
 }  // namespace chainkeeper::tests

@@ -53,8 +53,7 @@ std::string failed(std::string_view protocol)
 
 std::string error(std::string_view text)
 {
-    return fmt::format("E0101 12:00:00.000000    1234 x.go:60] \"Failed to ensure that chain exists\" err=\"{}\"",
-                       text);
+    return fmt::format(R"(E0101 12:00:00.000000    1234 x.go:60] "Failed to ensure that chain exists" err="{}")", text);
 }
 
 }  // namespace
