@@ -56,7 +56,7 @@ TEST_CASE("doctor kube-proxy-sync: lines of metrics")
     CHECK(metric_sample("a +Inf").has_value());
     for (const auto* const line :
          {"", "#", "# HELP a b", "a", "a ", "a b", "a 1 2 3", "a 1 x", "a{ 1", "a{b} 1", "a{b=c} 1", "a{b=\"c} 1",
-          "a{b=\"c\"d=\"e\"} 1", "a{b=\"c\",b=\"d\"} 1", "a{b=\"c\\", "{b=\"c\"} 1", "<html>", "a 0x10", "a 1,5"})
+          R"(a{b="c"d="e"} 1)", R"(a{b="c",b="d"} 1)", "a{b=\"c\\", "{b=\"c\"} 1", "<html>", "a 0x10", "a 1,5"})
         CHECK_MESSAGE(!metric_sample(line), line);
 }
 
