@@ -26,14 +26,6 @@ const SurveyedChain* Survey::find(std::string_view table, std::string_view chain
     return found == nullptr ? nullptr : find_in(found->chains, chain);
 }
 
-std::size_t Survey::rules() const
-{
-    std::size_t sum = 0;
-    for (const auto& [name, table] : tables)
-        sum += table.rules;
-    return sum;
-}
-
 void Surveyor::add_chain(std::string_view table, std::string_view chain, bool is_base, std::optional<std::size_t> uses)
 {
     auto& added = entry_of(entry_of(survey_.tables, table).chains, chain);

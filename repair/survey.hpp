@@ -55,7 +55,6 @@ struct Survey {
 
     // nullptr where there is none.
     [[nodiscard]] const SurveyedChain* find(std::string_view table, std::string_view chain) const;
-    [[nodiscard]] std::size_t rules() const;
 };
 
 // Counts what is told of a ruleset: first the chains of a table, then their rules, chain by chain.

@@ -2,16 +2,13 @@
 #include "daemon/doctor/kube_proxy_sync_check.hpp"
 
 #include "daemon/doctor/http_get.hpp"
-#include "daemon/doctor/kernel_number.hpp"
 #include "daemon/doctor/processes.hpp"
-#include "daemon/process_network.hpp"
 #include "daemon/short_text.hpp"
 #include "policies/duration.hpp"
 
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <optional>
 #include <utility>
 
 namespace chainkeeper::daemon::doctor {
@@ -96,32 +93,24 @@ void judge_pending(Judgement& judgement, const FamilySyncs& syncs, bool is_late)
                           fmt::format("{:.0f} {} changes pending", *count, what), is_late ? see_log : "");
 }
 
-// Of this network namespace.
-std::optional<std::string> kube_proxy_process(const Root& root)
-{
-    constexpr std::array<std::string_view, 1> names{"kube-proxy"};
-    for (const auto& process : processes_named(root, names).value_or(std::vector<Process>{})) {
-        const auto pid = number_of(process.pid);
-        if (pid && network_of_process("/proc", static_cast<std::uint32_t>(*pid)) == ProcessNetwork::ours)
-            return process.pid;
-    }
-    return std::nullopt;
-}
-
 void judge_unasked(Judgement& judgement, const Root& root, const HttpError& error)
 {
-    const auto pid = kube_proxy_process(root);
-    if (error.is_refused && !pid) {
+    constexpr std::array<std::string_view, 1> names{"kube-proxy"};
+    const auto running = processes_named(root, names);
+    if (!running)
+        return judgement.add_unknown(running.error());
+    if (error.is_refused && running->empty()) {
         judgement = {
             .verdict = Verdict::not_applicable,
             .evidence = {fmt::format("no kube-proxy runs here, and nobody listens on 127.0.0.1:{}", kube_proxy_port)},
             .next_step = {}};
         return;
     }
-    judgement.add(Verdict::unknown,
-                  fmt::format("127.0.0.1:{}/metrics: {}{}", kube_proxy_port, error.what,
-                              pid ? fmt::format("; kube-proxy runs as {}", *pid) : std::string{}),
-                  "See what listens there (`ss -ltnp`), and kube-proxy's metricsBindAddress");
+    judgement.add(
+        Verdict::unknown,
+        fmt::format("127.0.0.1:{}/metrics: {}{}", kube_proxy_port, error.what,
+                    running->empty() ? std::string{} : fmt::format("; kube-proxy runs as {}", running->front().pid)),
+        "See what listens there (`ss -ltnp`), and kube-proxy's metricsBindAddress");
 }
 
 double now_in_seconds()

@@ -73,9 +73,8 @@ bool waits_for_kubelet(const Family& family)
 std::string_view step_of(const GuardedChains& chains)
 {
     if (chains.held_back)
-        return "Nothing is repaired while the policy's mode, a hold or a change window forbids it: `chainkeeper "
-               "status` "
-               "says which, `chainkeeper plan` shows what is not written";
+        return "Nothing is repaired while the policy's mode, a hold or a change window forbids it: "
+               "`chainkeeper status` says which, `chainkeeper plan` shows what is not written";
     return chains.daemon_runs
                ? "chainkeeperd is to repair it: look again in some seconds, and read `chainkeeper history`, or have it "
                  "done now by `chainkeeper repair`"

@@ -16,7 +16,8 @@ struct Process {
     std::string name;  // as the kernel has it, 15 characters: /proc/PID/comm
 };
 
-// Those with one of these names; none where no kernel runs. A process that ends meanwhile is left out.
+// Those with one of these names that are seen to be in this network namespace: of a node in a container, the host's and
+// its neighbours' are not. One that ends meanwhile is left out.
 tl::expected<std::vector<Process>, std::string> processes_named(const Root& root,
                                                                 std::span<const std::string_view> names);
 

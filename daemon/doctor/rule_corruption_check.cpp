@@ -65,7 +65,7 @@ std::string describe(const Place& place, std::string_view table, std::string_vie
                        drops ? "drops" : "sends back");
 }
 
-// What is to be done with it. kubelet's own chain can be written anew; of another's the rule can be deleted.
+// What is to be done with it.
 std::string step_for(const Place& place, std::string_view table, std::string_view chain, const BareVerdict& bare)
 {
     return fmt::format(

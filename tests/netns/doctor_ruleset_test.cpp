@@ -136,6 +136,10 @@ TEST_CASE("doctor kube-proxy-chains: a flush that took most of them, and one tha
         flush_everything();
     }
     CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "not_applicable");
+    // That of another node, in a container beside this one.
+    const Process others{{.arguments = {"unshare", "--net", (programs.path() / "kube-proxy").string(), "600"}}};
+    await("it was kube-proxy", [&] { return text_of(fmt::format("/proc/{}/comm", others.pid())) == "kube-proxy\n"; });
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "not_applicable");
 }
 
 TEST_CASE("doctor kube-proxy-chains: in the ipvs mode")

@@ -32,7 +32,6 @@ TEST_CASE("survey: rules are counted by table and chain")
     surveyor.add_rule(rule("A", End::accept, 2));
     surveyor.add_rule(rule("B", End::other, 1));
     const auto survey = std::move(surveyor).finish();
-    CHECK(survey.rules() == 3);
     CHECK(survey.tables.at("nat").rules == 3);
     REQUIRE(survey.find("nat", "A") != nullptr);
     CHECK(survey.find("nat", "A")->rules == 2);
