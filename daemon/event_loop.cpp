@@ -18,6 +18,8 @@ struct WatchTarget : std::enable_shared_from_this<WatchTarget> {
 
 namespace {
 
+constexpr auto forever = static_cast<std::uint64_t>(-1);  // of sd_event_run(3)
+
 // sd-event's own callbacks are C: nothing may be thrown through them, so what is thrown ends the program.
 int call(void* target_pointer, int argument) noexcept
 {
@@ -178,10 +180,16 @@ repair::Result<void> EventLoop::watch_watchdog()
 
 repair::Result<int> EventLoop::run()
 {
-    const int result = sd_event_loop(loop_.get());
-    if (result < 0)
-        return tl::unexpected(repair::system_error("running the event loop", -result));
-    return result;
+    while (sd_event_get_state(loop_.get()) != SD_EVENT_FINISHED) {
+        if (const int result = sd_event_run(loop_.get(), forever); result < 0)
+            return tl::unexpected(repair::system_error("running the event loop", -result));
+        if (after_turn_)
+            after_turn_();
+    }
+    int exit_code = 0;
+    if (const int result = sd_event_get_exit_code(loop_.get(), &exit_code); result < 0)
+        return tl::unexpected(repair::system_error("ending the event loop", -result));
+    return exit_code;
 }
 
 void EventLoop::stop(int exit_code)

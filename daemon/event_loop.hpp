@@ -46,6 +46,9 @@ public:
     // Tells systemd that the loop turns, where it wants to know ($WATCHDOG_USEC).
     repair::Result<void> watch_watchdog();
 
+    // Called after each time that something woke the loop, the watchdog among it: for what has no need to wake it.
+    void after_each_turn(std::function<void()> callback) { after_turn_ = std::move(callback); }
+
     // Runs until stop().
     repair::Result<int> run();
     void stop(int exit_code);
@@ -60,6 +63,7 @@ private:
 
     std::unique_ptr<sd_event, Release> loop_;
     std::list<Watch> kept_;
+    std::function<void()> after_turn_;
 };
 
 // Something that is being watched, or nothing. Destroying it is the end of that; its own callback may do so.

@@ -123,6 +123,9 @@ public:
     [[nodiscard]] repair::Result<std::vector<Examined>> examine() const;
     // The same of what the last look saw, without another one; without the families that could not be looked at.
     [[nodiscard]] std::vector<Examined> examined_at_look() const;
+    // The guarded set of a family, and when it was looked at last; nothing of a family that the policy leaves out.
+    [[nodiscard]] const repair::DesiredState* desired_state(repair::Family family) const;
+    [[nodiscard]] std::optional<Instant> last_look(repair::Family family) const;
 
     // What is known of kubelet, a family each: to be kept for the next start of the daemon, and given back to it.
     using Evidence = std::map<repair::Family, KubeletEvidence::State>;
@@ -166,6 +169,7 @@ private:
 
     void watch_families();
     Watched* find(repair::Family family);
+    [[nodiscard]] const Watched* find(repair::Family family) const;
     void hear_generation(const repair::nft::Generation& generation);
     void hear_kubelet(const std::optional<KubeletUnit>& kubelet);
     void hear_jobs(const std::vector<UnitJob>& jobs);

@@ -3,6 +3,8 @@
 
 #include "repair/diagnose.hpp"
 
+#include <algorithm>
+
 namespace chainkeeper::daemon {
 
 namespace {
@@ -82,6 +84,25 @@ std::vector<Keeper::Examined> Keeper::examined_at_look() const
         if (watched.diagnosis || watched.guarding == Guarding::never)
             families.push_back(examined(watched, watched.diagnosis.value_or(repair::Diagnosis{})));
     return families;
+}
+
+const Keeper::Watched* Keeper::find(repair::Family family) const
+{
+    const auto found =
+        std::ranges::find(watched_, family, [](const Watched& watched) { return watched.desired.family; });
+    return found == watched_.end() ? nullptr : &*found;
+}
+
+const repair::DesiredState* Keeper::desired_state(repair::Family family) const
+{
+    const auto* const watched = find(family);
+    return watched == nullptr ? nullptr : &watched->desired;
+}
+
+std::optional<Instant> Keeper::last_look(repair::Family family) const
+{
+    const auto* const watched = find(family);
+    return watched == nullptr ? std::nullopt : watched->looked;
 }
 
 Keeper::Examined Keeper::examined(const Watched& watched, const repair::Diagnosis& diagnosis) const

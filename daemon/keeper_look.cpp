@@ -162,11 +162,16 @@ Keeper::Progress Keeper::commit(Watched& watched, const Plan& plan, const Decisi
         wait_for_lock(watched, plan, outcome);
         return Progress::done;
     }
-    watched.locked_out.reset();
-    watched.limiter.spend(parts_.clock.now());
-    report(Committed{.at = parts_.clock.now(), .plan = plan, .outcome = outcome, .stale_commits = stale_commits});
+    const auto now = parts_.clock.now();
+    const auto locked_out = std::exchange(watched.locked_out, std::nullopt);
+    watched.limiter.spend(now);
+    report(Committed{.at = now,
+                     .plan = plan,
+                     .outcome = outcome,
+                     .stale_commits = stale_commits,
+                     .lock_wait = locked_out ? now - *locked_out : Duration{}});
     if (outcome.kind == Outcome::Kind::failed)
-        look_again_at(watched, parts_.clock.now() + retry_interval);
+        look_again_at(watched, now + retry_interval);
     if (outcome.kind == Outcome::Kind::committed) {
         watched.evidence.wrote(plan);
         watched.nudged = decision.scope.nudge;
@@ -192,7 +197,7 @@ void Keeper::wait_for_lock(Watched& watched, const Plan& plan, Outcome outcome)
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(waited).count();
     outcome.detail = fmt::format("{} by {}, and has been for {} ms", outcome.detail,
                                  culprit_text(read_culprit(parts_.proc, outcome.lock_holder)), milliseconds);
-    report(Committed{.at = now, .plan = plan, .outcome = std::move(outcome)});
+    report(Committed{.at = now, .plan = plan, .outcome = std::move(outcome), .lock_wait = waited});
 }
 
 void Keeper::verify(Watched& watched, const Watched::Written& written)

@@ -38,6 +38,7 @@ Node::Node(EventLoop& loop, ReportSink& log, Options options)
     sink_.add(log);
     sink_.add(history_);
     sink_.add(repairs_);
+    sink_.add(counters_);
 }
 
 Node::~Node()
@@ -49,7 +50,8 @@ repair::Result<std::unique_ptr<Node>> Node::start(EventLoop& loop, ReportSink& l
 {
     std::unique_ptr<Node> node{new Node{loop, log, std::move(options)}};
     node->note(make_directory(state_directory()));
-    return node->start_service(node->first_policy())
+    return node->start_textfile()
+        .and_then([&] { return node->start_service(node->first_policy()); })
         .and_then([&] { return node->start_restraints(); })
         .and_then([&] { return node->connect_bus(); })
         .map([&] { return std::move(node); });
@@ -85,6 +87,7 @@ repair::Result<void> Node::start_service(const policies::Policy& policy)
         return tl::unexpected(repair::Error{repair::ErrorCode::failed, settings.error()});
     policy_ = policy;
     history_.set_limit(policy_.report.history_size);
+    textfile_->move_to(policy_.report.textfile);
     auto service = Service::start(loop_, sink_, *std::move(settings));
     if (!service)
         return tl::unexpected(service.error());
@@ -127,6 +130,17 @@ repair::Result<void> Node::start_restraints()
     restraints_.recall();
     restrain();
     return {};
+}
+
+repair::Result<void> Node::start_textfile()
+{
+    return metrics::Textfile::create(loop_, {.clock = clock_,
+                                             .text = [this] { return metrics_text(); },
+                                             .trouble = [this](const std::string& what) { report_trouble(what); }})
+        .map([this](metrics::Textfile textfile) {
+            textfile_.emplace(std::move(textfile));
+            loop_.after_each_turn([this] { textfile_->after_turn(); });
+        });
 }
 
 repair::Result<void> Node::connect_bus()
@@ -198,6 +212,7 @@ repair::Result<void> Node::reload()
     policy_error_ = taken ? "" : taken.error();
     sink_.report(PolicyLoaded{.at = clock_.now(), .accepted = taken.has_value(), .what = policy_error_});
     tell_systemd("READY=1");
+    textfile_->changed();
     if (!taken)
         return tl::unexpected(repair::Error{repair::ErrorCode::failed, policy_error_});
     return {};
@@ -217,6 +232,7 @@ tl::expected<void, std::string> Node::take_policy(const policies::Policy& policy
     history_.set_limit(policy_.report.history_size);
     restraints_.adopt(policy_.change_windows);
     restrain();
+    textfile_->move_to(policy_.report.textfile);
     service_->adopt(*std::move(settings), "another policy is in force");
     update_restraints();
     return {};
@@ -245,6 +261,7 @@ void Node::update_restraints()
 {
     restrain();
     service_->look_when_due();
+    textfile_->changed();
     if (object_)
         object_->emit_properties_changed();
 }
@@ -253,6 +270,8 @@ void Node::after_look()
 {
     memory_.keep(service_->keeper(), sink_, clock_.now());
     note(history_.end_of_look());
+    counters_.end_of_look();
+    textfile_->changed();
     examined_ = service_->keeper().examined_at_look();
     if (object_)
         object_->emit_properties_changed();

@@ -11,6 +11,9 @@
 #include "daemon/kubelet/kubelet_watch.hpp"
 #include "daemon/looked.hpp"
 #include "daemon/memory.hpp"
+#include "daemon/metrics/counters.hpp"
+#include "daemon/metrics/gauges.hpp"
+#include "daemon/metrics/textfile.hpp"
 #include "daemon/options.hpp"
 #include "daemon/repair_record.hpp"
 #include "daemon/report_fan.hpp"
@@ -53,6 +56,7 @@ private:
     [[nodiscard]] tl::expected<Keeper::Settings, std::string> settings_of(const policies::Policy& policy) const;
     repair::Result<void> start_service(const policies::Policy& policy);
     repair::Result<void> start_restraints();
+    repair::Result<void> start_textfile();
     repair::Result<void> connect_bus();
     void attach_to(sd_bus& connection);
     void watch_iptables();
@@ -69,6 +73,7 @@ private:
 
     [[nodiscard]] Requests requests();
     [[nodiscard]] Status status() const;
+    [[nodiscard]] std::string metrics_text() const;
     Status check();
     nlohmann::json plan();
     nlohmann::json repair_now(bool dry_run);
@@ -86,6 +91,8 @@ private:
     Restraints restraints_;
     History history_;
     RepairRecord repairs_;
+    metrics::Counters counters_;
+    std::optional<metrics::Textfile> textfile_;
     std::optional<EventLoop::Timer> restraint_timer_;
     std::unique_ptr<KubeletWatch> kubelet_;
     std::unique_ptr<IptablesWatch> iptables_;

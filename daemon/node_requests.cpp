@@ -2,6 +2,7 @@
 #include "daemon/looked.hpp"
 #include "daemon/node.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace chainkeeper::daemon {
@@ -84,6 +85,26 @@ Status Node::status() const
     status.last_incident = history_.last();
     status.policy_error = policy_error_;
     return status;
+}
+
+std::string Node::metrics_text() const
+{
+    const auto& keeper = service_->keeper();
+    metrics::NodeNow now{.at = clock_.wall(), .status = status(), .families = {}};
+    for (const auto family : policy_.guard.families)
+        now.families.push_back({.family = family, .looked = wall_of(clock_, keeper.last_look(family)), .objects = {}});
+    for (const auto& status : now.status.families) {
+        const auto family = status.diagnosis.family;
+        const auto found = std::ranges::find(now.families, family, &metrics::NodeNow::Family::family);
+        const auto* const desired = keeper.desired_state(family);
+        if (status.guarded && desired != nullptr && found != now.families.end())
+            found->objects = repair::guarded_objects(*desired, status.diagnosis);
+    }
+    metrics::Exposition exposition;
+    metrics::add_gauges(exposition, now);
+    counters_.add_to(exposition);
+    metrics::add_conntrack(exposition, "/proc");
+    return exposition.text();
 }
 
 // What cannot be looked at is not as it was last.

@@ -87,10 +87,17 @@ repair::Result<void> ReplacementFile::write(std::string_view text)
 
 repair::Result<void> ReplacementFile::finish()
 {
-    if (fsync(file_.number()) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0)
+    if (fsync(file_.number()) != 0)
+        return tl::unexpected(error());
+    return finish_unsynced().and_then([this] { return sync_directory(path_.parent_path()); });
+}
+
+repair::Result<void> ReplacementFile::finish_unsynced()
+{
+    if (rename(temporary_.c_str(), path_.c_str()) != 0)
         return tl::unexpected(error());
     temporary_.clear();
-    return sync_directory(path_.parent_path());
+    return {};
 }
 
 repair::Error ReplacementFile::error() const

@@ -33,6 +33,8 @@ public:
 
     repair::Result<void> write(std::string_view text);
     repair::Result<void> finish();
+    // The same without waiting for the disk: after a loss of power it may be the old one, or empty.
+    repair::Result<void> finish_unsynced();
 
 private:
     ReplacementFile(std::filesystem::path path, std::filesystem::path temporary, FileDescriptor file);

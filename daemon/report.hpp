@@ -49,6 +49,7 @@ struct Committed {
     repair::Plan plan;
     repair::Outcome outcome;
     unsigned stale_commits = 0;  // how often the ruleset had moved on before this one
+    Duration lock_wait{};        // for how long somebody else had the xtables lock
 };
 
 // The state was read back after a commit.

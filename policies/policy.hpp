@@ -119,6 +119,7 @@ struct Policy {
     std::vector<ChangeWindow> change_windows;
     struct Report {
         std::size_t history_size = std::size_t{1} << 20U;  // bytes of history.jsonl
+        std::string textfile;  // where the metrics are written for Prometheus' node_exporter; empty: nowhere
         bool operator==(const Report&) const = default;
     } report;
     // What a check of `chainkeeper doctor` warns of.

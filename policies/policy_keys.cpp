@@ -139,6 +139,9 @@ constexpr std::array keys{
                   return assign(policy.report.history_size, integer_within(entry, history_bounds));
               },
               [](const Policy& policy) { return fmt::to_string(policy.report.history_size); }},
+    PolicyKey{"report", "textfile",
+              [](Policy& policy, const TomlEntry& entry) { return assign(policy.report.textfile, textfile_of(entry)); },
+              [](const Policy& policy) { return toml_string(policy.report.textfile); }},
     PolicyKey{"doctor", "conntrack_percent",
               [](Policy& policy, const TomlEntry& entry) {
                   return assign(policy.doctor.conntrack_percent, integer_within(entry, {1, 95}));

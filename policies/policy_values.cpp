@@ -4,6 +4,7 @@
 #include "policies/duration.hpp"
 #include "policies/profile.hpp"
 #include "policies/toml_read.hpp"
+#include "repair/printable.hpp"
 
 #include <algorithm>
 #include <array>
@@ -118,6 +119,19 @@ Read<std::string> version_of(const TomlEntry& entry)
     const auto profile = profile_named(*word);
     if (!profile)
         return mistake(entry.value.place, profile.error());
+    return std::string{*word};
+}
+
+Read<std::string> textfile_of(const TomlEntry& entry)
+{
+    constexpr auto wanted = R"("", or the absolute path of a file such as "/run/chainkeeper/chainkeeper.prom")";
+    const auto word = string_of(entry, wanted);
+    if (!word)
+        return tl::unexpected(word.error());
+    const bool is_textfile = word->starts_with('/') && word->ends_with(".prom") && !word->ends_with("/.prom") &&
+                             word->find("/../") == std::string_view::npos && repair::printable(*word) == *word;
+    if (!word->empty() && !is_textfile)
+        return mistake(entry.value.place, fmt::format("'{}' must be {}, not {}", entry.key, wanted, quote(*word)));
     return std::string{*word};
 }
 

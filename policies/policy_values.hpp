@@ -28,6 +28,9 @@ Read<std::int64_t> integer_within(const TomlEntry& entry, IntegerBounds bounds);
 // A version for which there is a profile, as it is written; or "auto".
 Read<std::string> version_of(const TomlEntry& entry);
 
+// The path of a file that node_exporter reads, as it is written; or "".
+Read<std::string> textfile_of(const TomlEntry& entry);
+
 // Names of services, each once, without ".service" whether it was written or not. Whether an array of none is one.
 enum class MayBeEmpty : std::uint8_t { no, yes };
 Read<std::vector<std::string>> services_of(const TomlEntry& entry, MayBeEmpty may_be_empty);

@@ -155,6 +155,26 @@ std::set<std::string> missing_objects(const DesiredState& desired, const Diagnos
     return names;
 }
 
+std::vector<GuardedObject> guarded_objects(const DesiredState& desired, const Diagnosis& diagnosis)
+{
+    const auto missing = missing_objects(desired, diagnosis);
+    std::vector<GuardedObject> objects;
+    const auto add_rule = [&](Table table, const std::string& chain, const Rule& rule, bool has_chain) {
+        const bool present = has_chain && !missing.contains(object_name(desired.family, table, chain, rule));
+        objects.push_back(
+            {.table = table, .chain = chain, .rule = to_string(desired.family, rule), .present = present});
+    };
+    for (const auto& chain : desired.chains) {
+        const bool present = !missing.contains(object_name(chain.table, chain.name));
+        objects.push_back({.table = chain.table, .chain = chain.name, .rule = "", .present = present});
+        for (const auto& rule : chain.rules)
+            add_rule(chain.table, chain.name, rule, present);
+    }
+    for (const auto& jump : desired.jumps)
+        add_rule(jump.table, jump.base_chain, jump.rule, true);
+    return objects;
+}
+
 DesiredState without(DesiredState desired, const std::set<std::string>& objects)
 {
     std::erase_if(desired.chains,

@@ -81,6 +81,17 @@ struct Diagnosis {
 // KUBE-FIREWALL" for a rule or a jump. Tables and base chains are nobody's; the rules of a missing chain go with it.
 std::set<std::string> missing_objects(const DesiredState& desired, const Diagnosis& diagnosis);
 
+// Something of kubelet's own, and whether it is there.
+struct GuardedObject {
+    Table table;
+    std::string chain;
+    std::string rule;  // "-j KUBE-FIREWALL"; empty: the chain itself
+    bool present = false;
+};
+
+// Every chain, rule and jump of `desired`. The rules of a missing chain are missing, too.
+std::vector<GuardedObject> guarded_objects(const DesiredState& desired, const Diagnosis& diagnosis);
+
 // The rest of `desired` when the objects of these names are left out.
 DesiredState without(DesiredState desired, const std::set<std::string>& objects);
 

@@ -85,10 +85,11 @@ std::filesystem::path write_policy(const Node& node, const PolicyText& policy)
                            "init_grace = \"{}\"\nrequire_active = {}\n"
                            "[repair]\nmode = \"{}\"\non_damage = \"{}\"\ntransport = \"{}\"\nsettle = \"{}\"\n"
                            "lock_deadline = \"{}\"\n"
+                           "[report]\ntextfile = \"{}\"\n"
                            "[limits]\n{}\n",
                            policy.families, backend, policy.legacy_poll, node.kubelet_minor(), policy.monitor_interval,
                            policy.init_grace, policy.require_active, policy.mode, policy.on_damage, policy.transport,
-                           policy.settle, policy.lock_deadline, policy.limits));
+                           policy.settle, policy.lock_deadline, policy.textfile, policy.limits));
     return policy_file(node);
 }
 

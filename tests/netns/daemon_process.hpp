@@ -26,6 +26,7 @@ struct PolicyText {
     std::string legacy_poll = "30s";
     std::string lock_deadline = "5s";
     std::string backend{};  // the node's
+    std::string textfile{};
     // More than any test repairs: standing off has tests of its own.
     std::string limits = R"(repairs = 1000
 per = "1s")";

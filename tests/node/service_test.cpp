@@ -83,6 +83,34 @@ TEST_CASE("a daemon that hangs is restarted by systemd's watchdog")
     node.await_healthy();
 }
 
+TEST_CASE(
+    "the service writes its metrics where another user, led by a link, reads them, and anew by its watchdog alone")
+{
+    BootedNode node;
+    node.extend("chainkeeperd", "[Service]\nWatchdogSec=4s\n");
+    node.start_kubelet();
+    node.start_daemon(fmt::format("{}[report]\ntextfile = \"/run/chainkeeper/chainkeeper.prom\"\n", policy));
+    node.must_run({"mkdir", "--parents", "/var/lib/prometheus/node-exporter"});
+    node.write("/etc/tmpfiles.d/chainkeeper-metrics.conf",
+               "L /var/lib/prometheus/node-exporter/chainkeeper.prom - - - - /run/chainkeeper/chainkeeper.prom\n");
+    node.must_run({"systemd-tmpfiles", "--create", "/etc/tmpfiles.d/chainkeeper-metrics.conf"});
+    const auto metrics = [&] {
+        return node.must_run({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat",
+                              "/var/lib/prometheus/node-exporter/chainkeeper.prom"});
+    };
+    await(
+        "both families were known",
+        [&] { return metrics().find("family_known{family=\"ipv6\"} 1") != std::string::npos; }, 50ms);
+    const auto before = metrics();
+    await(
+        "it was written anew", [&] { return metrics() != before; }, 200ms);
+    drop_filter_table();
+    node.await_healthy();
+    await(
+        "the repair was told of",
+        [&] { return metrics().find("chainkeeper_recovery_seconds_count 1") != std::string::npos; }, 50ms);
+}
+
 TEST_CASE("chainkeeperd goes on when D-Bus is restarted and when systemd executes itself anew")
 {
     BootedNode node;

@@ -115,6 +115,13 @@ TEST_CASE("every key about units, limits and reports changes its member and no o
     expected.report.history_size = 65536;
     CHECK(accepted("[report]\nhistory_size = 65_536") == expected);
     CHECK(accepted("[report]\nhistory_size = 0x10000") == expected);
+    expected = {};
+    expected.report.textfile = "/run/chainkeeper/chainkeeper.prom";
+    CHECK(accepted("[report]\ntextfile = \"/run/chainkeeper/chainkeeper.prom\"") == expected);
+    CHECK(accepted("[report]\ntextfile = \"\"") == Policy{});
+    for (const auto* const wrong : {R"("chainkeeper.prom")", R"("/run/chainkeeper/metrics")", R"("/run/.prom")",
+                                    R"("/run/a\u0007.prom")", R"("/run/../etc/a.prom")", "true"})
+        CHECK_FALSE(parse_policy(fmt::format("[report]\ntextfile = {}\n", wrong), "p.toml").has_value());
 }
 
 TEST_CASE("every threshold of doctor changes its member and no other, and is bounded")
@@ -158,7 +165,7 @@ TEST_CASE("the text of every key is read as the same value")
                      .lock_deadline = 3s,
                      .disruptors = {}};
     policy.limits = {.repairs = 1, .per = 1s, .backoff = 2s, .backoff_max = 3s};
-    policy.report = {.history_size = 100'000};
+    policy.report = {.history_size = 100'000, .textfile = "/run/chainkeeper/a.prom"};
     policy.doctor = {.conntrack_percent = 1, .rule_limit = 2, .sync_p99 = 3s, .sync_age = 4s, .lock_held = 5min};
     for (const auto& whole : {Policy{}, policy}) {
         std::string text;
@@ -186,11 +193,11 @@ TEST_CASE("the keys can be asked for")
                                                                     "settle", "settle_deadline", "lock_deadline",
                                                                     "disruptors"});
     CHECK(policy_keys_of("limits") == std::vector<std::string_view>{"repairs", "per", "backoff", "backoff_max"});
-    CHECK(policy_keys_of("report") == std::vector<std::string_view>{"history_size"});
+    CHECK(policy_keys_of("report") == std::vector<std::string_view>{"history_size", "textfile"});
     CHECK(policy_keys_of("doctor") ==
           std::vector<std::string_view>{"conntrack_percent", "rule_limit", "sync_p99", "sync_age", "lock_held"});
     CHECK(policy_keys_of("change_window").empty());
-    CHECK(policy_keys().size() == 26);
+    CHECK(policy_keys().size() == 27);
 }
 
 TEST_CASE("the words of the policy are the names of its values")
