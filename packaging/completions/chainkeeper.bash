@@ -37,7 +37,7 @@ _chainkeeper_value()
     --assume-monitor) _chainkeeper_offer "alive dead unknown" ;;
     --log-level) _chainkeeper_offer "debug info warning error" ;;
     --for) _chainkeeper_offer "30m 1h 2h 8h 24h" ;;
-    --check) _chainkeeper_offer "backend cni conntrack disruptors forwarding kube-proxy-chains kubelet-chains kubelet-init modules rule-corruption rule-count saved-rules tools" ;;
+    --check) _chainkeeper_offer "backend cni conntrack disruptors forwarding kube-proxy-chains kube-proxy-sync kubelet-chains kubelet-init modules rule-corruption rule-count saved-rules tools xtables-lock" ;;
     --root) _chainkeeper_offer_folders ;;
     --last | --reason) COMPREPLY=() ;;
     *) return 1 ;;
