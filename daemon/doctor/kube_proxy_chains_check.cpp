@@ -2,6 +2,7 @@
 #include "daemon/doctor/kube_proxy_chains_check.hpp"
 
 #include "daemon/doctor/processes.hpp"
+#include "daemon/doctor/service_chains.hpp"
 #include "daemon/doctor/short_list.hpp"
 
 #include <algorithm>
@@ -43,23 +44,17 @@ constexpr std::array iptables_ways{
     Way{"filter", "KUBE-FORWARD", "FORWARD"},
 };
 constexpr std::array iptables_others{Way{"nat", "KUBE-NODEPORTS", ""}};
-constexpr std::array iptables_services{std::string_view{"KUBE-SVC-"}, std::string_view{"KUBE-SVL-"},
-                                       std::string_view{"KUBE-EXT-"}, std::string_view{"KUBE-XLB-"},
-                                       std::string_view{"KUBE-FW-"},  std::string_view{"KUBE-SEP-"}};
 // pkg/proxy/nftables/proxier.go, from Kubernetes 1.31.
 constexpr std::array nftables_ways{
     Way{"kube-proxy", "services", "nat-prerouting"},
     Way{"kube-proxy", "services", "nat-output"},
     Way{"kube-proxy", "masquerading", "nat-postrouting"},
 };
-constexpr std::array nftables_services{std::string_view{"service-"}, std::string_view{"local-"},
-                                       std::string_view{"external-"}, std::string_view{"firewall-"},
-                                       std::string_view{"endpoint-"}};
 
-constexpr Mode iptables_mode{"iptables", iptables_ways, iptables_others, "nat", iptables_services};
+constexpr Mode iptables_mode{"iptables", iptables_ways, iptables_others, "nat", iptables_service_prefixes};
 // Its Services are in ipvs and in ipsets.
 constexpr Mode ipvs_mode{"ipvs", iptables_ways, {}, "nat", {}};
-constexpr Mode nftables_mode{"nftables", nftables_ways, {}, "kube-proxy", nftables_services};
+constexpr Mode nftables_mode{"nftables", nftables_ways, {}, "kube-proxy", nftables_service_prefixes};
 
 bool has(const Survey& survey, std::string_view table, std::string_view chain)
 {

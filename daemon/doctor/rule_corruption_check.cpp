@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/doctor/rule_corruption_check.hpp"
 
+#include "daemon/doctor/owned_chains.hpp"
+
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <utility>
 
@@ -16,40 +17,8 @@ using repair::SurveyedChain;
 // Of a chain of many the first are named.
 constexpr std::size_t most_named = 5;
 
-// Whether a chain may end with a rule for all that comes to it.
-enum class LastRule : std::uint8_t { narrows, may_be_bare };
-
-// The first prefix that fits counts. kubelet and kube-proxy say of each DROP and RETURN which packets it is for, with
-// one exception; the network plugins end many a chain with one for all the others.
-struct Owned {
-    std::string_view prefix;
-    LastRule last_rule;
-};
-constexpr std::array owned{
-    Owned{"KUBE-SOURCE-RANGES-FIREWALL", LastRule::may_be_bare},  // kube-proxy's, in its ipvs mode
-    Owned{"KUBE-ROUTER", LastRule::may_be_bare},                  // kube-router's, and the next two
-    Owned{"KUBE-POD-FW-", LastRule::may_be_bare},
-    Owned{"KUBE-NWPLCY", LastRule::may_be_bare},
-    Owned{"KUBE-", LastRule::narrows},
-    Owned{"cali-", LastRule::may_be_bare},
-    Owned{"CILIUM_", LastRule::may_be_bare},
-    Owned{"OLD_CILIUM_", LastRule::may_be_bare},
-    Owned{"FLANNEL-", LastRule::may_be_bare},
-    Owned{"AWS-", LastRule::may_be_bare},
-    Owned{"WEAVE", LastRule::may_be_bare},
-    Owned{"AZURE-NPM", LastRule::may_be_bare},
-    Owned{"ANTREA-", LastRule::may_be_bare},
-};
-
-const Owned* owner_of(std::string_view chain)
-{
-    const auto* const found =
-        std::ranges::find_if(owned, [&](const Owned& each) { return chain.starts_with(each.prefix); });
-    return found == owned.end() ? nullptr : found;
-}
-
 // The first rule that makes all behind it pointless, or that stands where none for all packets may stand.
-const BareVerdict* corrupt_rule(const Owned& owner, const SurveyedChain& chain)
+const BareVerdict* corrupt_rule(const OwnedChains& owner, const SurveyedChain& chain)
 {
     const auto is_corrupt = [&](const BareVerdict& bare) {
         return owner.last_rule == LastRule::narrows || bare.number < chain.rules;

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/baseline/normal_name.hpp"
+
+#include <doctest/doctest.h>
+
+using chainkeeper::daemon::baseline::normal_name;
+
+TEST_CASE("baseline: chains of single Services, endpoints and pods have the same name on every node")
+{
+    CHECK(normal_name("nat", "KUBE-SVC-NPX46M4PTMTKRN6Y") == "KUBE-SVC-*");
+    CHECK(normal_name("nat", "KUBE-SVC-TCOU7JCQXEZGVUNU") == "KUBE-SVC-*");
+    CHECK(normal_name("nat", "KUBE-SEP-AAAAAAAAAAAAAAAA") == "KUBE-SEP-*");
+    CHECK(normal_name("filter", "cali-tw-cali0123456789a") == "cali-tw-*");
+    CHECK(normal_name("filter", "KUBE-POD-FW-ABCDEFGH") == "KUBE-POD-FW-*");
+    CHECK(normal_name("kube-proxy", "service-ULMVA6XW-ns1/svc1/tcp/p80") == "service-*");
+}
+
+TEST_CASE("baseline: other chains keep their names")
+{
+    CHECK(normal_name("nat", "KUBE-SERVICES") == "KUBE-SERVICES");
+    CHECK(normal_name("filter", "KUBE-FIREWALL") == "KUBE-FIREWALL");
+    CHECK(normal_name("filter", "cali-FORWARD") == "cali-FORWARD");
+    CHECK(normal_name("nat", "KUBE-SVC-") == "KUBE-SVC-");
+    CHECK(normal_name("kube-proxy", "services") == "services");
+    CHECK(normal_name("filter", "service-of-the-administrator") == "service-of-the-administrator");
+    CHECK(normal_name("nat", "").empty());
+}
