@@ -26,6 +26,16 @@ const SurveyedChain* Survey::find(std::string_view table, std::string_view chain
     return found == nullptr ? nullptr : find_in(found->chains, chain);
 }
 
+void Surveyor::begin_again()
+{
+    survey_ = {};
+    table_ = nullptr;
+    chain_ = nullptr;
+    entered_.clear();
+    is_counted_ = false;
+    fingerprints_.clear();
+}
+
 void Surveyor::add_chain(std::string_view table, std::string_view chain, bool is_base, std::optional<std::size_t> uses)
 {
     auto& added = entry_of(entry_of(survey_.tables, table).chains, chain);

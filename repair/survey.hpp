@@ -23,6 +23,7 @@ struct SurveyedRule {
     std::string_view chain;
     End end = End::other;
     std::string_view jump_to;       // of a jump or a goto
+    std::string_view words{};       // what it consists of: names of expressions and matches, none of their values
     bool narrows = false;           // whether anything but a comment says which packets it is for
     std::uint64_t fingerprint = 0;  // the same for the same words, whatever its counters are
 };
@@ -57,13 +58,32 @@ struct Survey {
     [[nodiscard]] const SurveyedChain* find(std::string_view table, std::string_view chain) const;
 };
 
-// Counts what is told of a ruleset: first the chains of a table, then their rules, chain by chain.
-class Surveyor {
+// Is told of a ruleset: first the chains of a table, then their rules, chain by chain. What views point at is gone when
+// the call returns.
+class RulesetSink {
 public:
-    // `uses`: the chain's rules and all that leads to it, where the kernel has counted them; else jumps are counted.
+    RulesetSink() = default;
+    RulesetSink(const RulesetSink&) = delete;
+    RulesetSink& operator=(const RulesetSink&) = delete;
+    RulesetSink(RulesetSink&&) = delete;
+    RulesetSink& operator=(RulesetSink&&) = delete;
+    virtual ~RulesetSink() = default;
+
+    // All that was told is void: the ruleset changed meanwhile.
+    virtual void begin_again() = 0;
+    // `uses`: the chain's rules and all that leads to it, where the kernel has counted them.
+    virtual void add_chain(std::string_view table, std::string_view chain, bool is_base,
+                           std::optional<std::size_t> uses) = 0;
+    virtual void add_rule(const SurveyedRule& rule) = 0;
+};
+
+// Counts. Where the kernel has not counted what leads to a chain, jumps are counted.
+class Surveyor final : public RulesetSink {
+public:
+    void begin_again() override;
     void add_chain(std::string_view table, std::string_view chain, bool is_base,
-                   std::optional<std::size_t> uses = std::nullopt);
-    void add_rule(const SurveyedRule& rule);
+                   std::optional<std::size_t> uses) override;
+    void add_rule(const SurveyedRule& rule) override;
     [[nodiscard]] Survey finish() && { return std::move(survey_); }
 
 private:

@@ -267,12 +267,18 @@ std::optional<Rule> rule_of(Family family, Bytes bytes, const Parts& parts, std:
     return rule;
 }
 
+void add_words(std::string& words, const Parts& parts, std::string_view target)
+{
+    for (const auto& match : parts.matches)
+        words.append("match:").append(match.name).append(" ");
+    words.append("target:").append(target.empty() ? "none" : target);
+}
+
 std::string words_of(const Parts& parts, std::string_view target)
 {
     std::string words;
-    for (const auto& match : parts.matches)
-        words += fmt::format("match:{} ", match.name);
-    return words + fmt::format("target:{}", target.empty() ? "none" : target);
+    add_words(words, parts, target);
+    return words;
 }
 
 template <typename Layout>
@@ -327,12 +333,15 @@ SurveyedRule::End end_of(const Parts& parts, std::string_view target)
 }
 
 template <typename Layout>
-SurveyedRule surveyed(Bytes bytes, std::string_view target)
+SurveyedRule surveyed(Bytes bytes, std::string_view target, std::string& words)
 {
     const auto parts = parts_of<Layout>(bytes);
     SurveyedRule rule{.table = {}, .chain = {}, .end = end_of(parts, target), .jump_to = {}};
     if (rule.end == SurveyedRule::End::jump)
         rule.jump_to = target;
+    words.clear();
+    add_words(words, parts, rule.end == SurveyedRule::End::jump ? "jump" : target);
+    rule.words = words;
     // Without an address, an interface, a protocol all of the head is zero.
     rule.narrows = std::ranges::any_of(parts.head, [](std::uint8_t byte) { return byte != 0; }) ||
                    std::ranges::any_of(parts.matches, [](const auto& match) { return match.name != "comment"; });
@@ -361,9 +370,9 @@ std::size_t fingerprint_of(Family family, Bytes entry, std::string_view target)
     return family == Family::ipv4 ? fingerprint<Ipv4>(family, entry, target) : fingerprint<Ipv6>(family, entry, target);
 }
 
-SurveyedRule survey_entry(Family family, Bytes entry, std::string_view target)
+SurveyedRule survey_entry(Family family, Bytes entry, std::string_view target, std::string& words)
 {
-    return family == Family::ipv4 ? surveyed<Ipv4>(entry, target) : surveyed<Ipv6>(entry, target);
+    return family == Family::ipv4 ? surveyed<Ipv4>(entry, target, words) : surveyed<Ipv6>(entry, target, words);
 }
 
 std::size_t size_of_entry(Family family, const void* entry)

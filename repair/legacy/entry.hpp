@@ -29,8 +29,10 @@ ObservedRule decode_entry(Family family, std::span<const std::uint8_t> entry, st
 // rule of kubelet's has, only which one it is: some keep their state in there (`limit` before Linux 4.11).
 std::size_t fingerprint_of(Family family, std::span<const std::uint8_t> entry, std::string_view target);
 
-// What a survey tells of it; table and chain are the caller's, and `target` is lent to it.
-SurveyedRule survey_entry(Family family, std::span<const std::uint8_t> entry, std::string_view target);
+// What a survey tells of it; table and chain are the caller's, `target` is lent to it,
+// and `words` is where its words are.
+SurveyedRule survey_entry(Family family, std::span<const std::uint8_t> entry, std::string_view target,
+                          std::string& words);
 
 // How many bytes an entry has, from its first ones.
 std::size_t size_of_entry(Family family, const void* entry);

@@ -8,19 +8,24 @@
 
 namespace chainkeeper::repair::legacy {
 
-Result<Survey> survey(Family family)
+Result<void> survey(Family family, RulesetSink& sink)
 {
     const auto tables = instantiated_tables(family);
     if (!tables)
         return tl::unexpected(tables.error());
-    Surveyor surveyor;
     for (const auto table : *tables) {
         const auto read = LegacyTable::open(family, table);
         if (!read)
             return tl::unexpected(read.error());
-        (*read)->survey(surveyor);
+        (*read)->survey(sink);
     }
-    return std::move(surveyor).finish();
+    return {};
+}
+
+Result<Survey> survey(Family family)
+{
+    Surveyor surveyor;
+    return survey(family, surveyor).map([&] { return std::move(surveyor).finish(); });
 }
 
 }  // namespace chainkeeper::repair::legacy

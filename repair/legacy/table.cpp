@@ -108,15 +108,17 @@ public:
         return std::hash<std::string>{}(text);
     }
 
-    void survey(Surveyor& surveyor) const override
+    void survey(RulesetSink& sink) const override
     {
-        for_each_chain([&](const char* chain) { surveyor.add_chain(to_string(table_), chain, is_base_chain(chain)); });
+        for_each_chain(
+            [&](const char* chain) { sink.add_chain(to_string(table_), chain, is_base_chain(chain), std::nullopt); });
+        std::string words;
         for_each_chain([&](const char* chain) {
             for_each_rule(chain, [&](std::span<const std::uint8_t> entry, std::string_view target) {
-                auto rule = survey_entry(Library::family, entry, target);
+                auto rule = survey_entry(Library::family, entry, target, words);
                 rule.table = to_string(table_);
                 rule.chain = chain;
-                surveyor.add_rule(rule);
+                sink.add_rule(rule);
             });
         });
     }

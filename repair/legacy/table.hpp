@@ -38,7 +38,7 @@ public:
     [[nodiscard]] virtual std::size_t fingerprint() const = 0;
 
     // Tells of all its chains and rules.
-    virtual void survey(Surveyor& surveyor) const = 0;
+    virtual void survey(RulesetSink& sink) const = 0;
 
     // An error number; 0 where it was done.
     virtual int create_chain(const std::string& chain) = 0;

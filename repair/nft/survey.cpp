@@ -67,6 +67,7 @@ public:
     SurveyedRule read(ByteView rule)
     {
         words_.clear();
+        labels_.clear();
         SurveyedRule surveyed{.table = find_string(rule, NFTA_RULE_TABLE).value_or(std::string_view{}),
                               .chain = find_string(rule, NFTA_RULE_CHAIN).value_or(std::string_view{})};
         auto expressions = find_attribute(rule, NFTA_RULE_EXPRESSIONS).value_or(ByteView{});
@@ -74,6 +75,7 @@ public:
             read_expression(surveyed, expression->value);
         // The comment that nft keeps beside a rule.
         words_ += as_text(find_attribute(rule, NFTA_RULE_USERDATA).value_or(ByteView{}));
+        surveyed.words = labels_;
         surveyed.fingerprint = std::hash<std::string>{}(words_);
         return surveyed;
     }
@@ -84,6 +86,7 @@ private:
         const auto name = find_string(expression, NFTA_EXPR_NAME).value_or(std::string_view{});
         const auto data = find_attribute(expression, NFTA_EXPR_DATA).value_or(ByteView{});
         words_ += name;
+        add_label(name, data);
         if (name == "counter")
             return;
         words_ += as_text(data);
@@ -92,15 +95,30 @@ private:
             read_verdict(rule, data);
     }
 
+    // "match:conntrack", "counter"
+    void add_label(std::string_view name, ByteView data)
+    {
+        static_assert(+NFTA_MATCH_NAME == +NFTA_TARGET_NAME);
+        if (!labels_.empty())
+            labels_ += ' ';
+        labels_ += name;
+        if (name == "match" || name == "target")
+            labels_.append(":").append(find_string(data, NFTA_MATCH_NAME).value_or(std::string_view{}));
+    }
+
     std::string words_;
+    std::string labels_;
 };
 
 class Dump {
 public:
-    Dump(Socket& socket, Family family) : socket_{socket}, protocol_{protocol_of(family)} {}
+    Dump(Socket& socket, Family family, RulesetSink& sink)
+        : socket_{socket}, protocol_{protocol_of(family)}, sink_{sink}
+    {
+    }
 
-    // Nothing where the ruleset changed meanwhile.
-    Result<std::optional<Survey>> take() &&
+    // False where the ruleset changed meanwhile.
+    Result<bool> take() &&
     {
         const auto before = read_generation(socket_);
         if (!before)
@@ -111,15 +129,13 @@ public:
         // (net/netfilter/nf_tables_api.c, nf_tables_dump_rules): 150,000 rules take it 5 s.
         for (const auto& [table, chain] : chains_)
             if (auto read = dump(NFT_MSG_GETRULE, {{NFTA_RULE_TABLE, table}, {NFTA_RULE_CHAIN, chain}},
-                                 [&](ByteView rule) { surveyor_.add_rule(reader_.read(rule)); });
+                                 [&](ByteView rule) { sink_.add_rule(reader_.read(rule)); });
                 !read)
                 return tl::unexpected(read.error());
         const auto after = read_generation(socket_);
         if (!after)
             return tl::unexpected(after.error());
-        if (was_interrupted_ || *after != *before)
-            return std::nullopt;
-        return std::move(surveyor_).finish();
+        return !was_interrupted_ && *after == *before;
     }
 
 private:
@@ -157,37 +173,44 @@ private:
         const auto table = find_string(chain, NFTA_CHAIN_TABLE).value_or(std::string_view{});
         const auto name = find_string(chain, NFTA_CHAIN_NAME).value_or(std::string_view{});
         const auto uses = find_u32(chain, NFTA_CHAIN_USE).value_or(0);
-        surveyor_.add_chain(table, name, find_attribute(chain, NFTA_CHAIN_HOOK).has_value(), uses);
+        sink_.add_chain(table, name, find_attribute(chain, NFTA_CHAIN_HOOK).has_value(), uses);
         if (uses > 0)
             chains_.emplace_back(table, name);
     }
 
     Socket& socket_;
     std::uint8_t protocol_;
+    RulesetSink& sink_;
     RuleReader reader_;
-    Surveyor surveyor_;
     std::vector<std::pair<std::string, std::string>> chains_;  // with something in them: table and name
     bool was_interrupted_ = false;
 };
 
 }  // namespace
 
-Result<Survey> survey(Family family, std::chrono::nanoseconds patience)
+Result<void> survey(Family family, std::chrono::nanoseconds patience, RulesetSink& sink)
 {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     auto socket = Socket::open();
     if (!socket)
         return tl::unexpected(socket.error());
     do {
-        auto taken = Dump{*socket, family}.take();
+        sink.begin_again();
+        const auto taken = Dump{*socket, family, sink}.take();
         if (!taken && taken.error().code == ErrorCode::unsupported)
-            return Survey{};
+            return {};
         if (!taken)
             return tl::unexpected(taken.error());
         if (*taken)
-            return **std::move(taken);
+            return {};
     } while (std::chrono::steady_clock::now() < deadline);
     return tl::unexpected(Error{ErrorCode::unsettled, "the ruleset changed every time that it was read"});
+}
+
+Result<Survey> survey(Family family, std::chrono::nanoseconds patience)
+{
+    Surveyor surveyor;
+    return survey(family, patience, surveyor).map([&] { return std::move(surveyor).finish(); });
 }
 
 }  // namespace chainkeeper::repair::nft

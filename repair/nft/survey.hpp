@@ -14,5 +14,7 @@ namespace chainkeeper::repair::nft {
 // the kernel a second. It is read again until nothing has changed meanwhile, but not for longer than `patience`. A
 // kernel without nf_tables has an empty ruleset. Needs CAP_NET_ADMIN.
 Result<Survey> survey(Family family, std::chrono::nanoseconds patience);
+// The same, told to `sink`.
+Result<void> survey(Family family, std::chrono::nanoseconds patience, RulesetSink& sink);
 
 }  // namespace chainkeeper::repair::nft
