@@ -61,12 +61,12 @@ std::optional<Reason> unfit(const FileDescriptor& file)
 }
 
 // The size is watched here as well: the file may grow, and files in /proc say that they have none.
-tl::expected<std::string, Reason> contents(const FileDescriptor& file)
+tl::expected<std::string, Reason> contents(int file)
 {
     std::string text;
     std::array<char, 16384> buffer{};
     while (text.size() <= largest_text_file) {
-        const auto count = read(file.number(), buffer.data(), buffer.size());
+        const auto count = read(file, buffer.data(), buffer.size());
         if (count == 0)
             return text;
         if (count > 0)
@@ -85,7 +85,7 @@ tl::expected<std::string, Reason> open_and_read(const std::filesystem::path& pat
         return tl::unexpected(last_error());
     if (const auto reason = unfit(file))
         return tl::unexpected(*reason);
-    return contents(file);
+    return contents(file.number());
 }
 
 }  // namespace
@@ -94,6 +94,13 @@ tl::expected<std::string, std::string> read_text_file(const std::filesystem::pat
 {
     return open_and_read(path).map_error(
         [&](const Reason& reason) { return fmt::format("{}: cannot be read: {}", path.string(), reason); });
+}
+
+tl::expected<std::string, std::string> read_standard_input()
+{
+    return contents(STDIN_FILENO).map_error([](const Reason& reason) {
+        return fmt::format("standard input: cannot be read: {}", reason);
+    });
 }
 
 }  // namespace chainkeeper::policies

@@ -14,4 +14,7 @@ inline constexpr std::size_t largest_text_file = std::size_t{1} << 20U;
 // All of a regular file. Never waits, whatever `path` leads to. The error is a sentence that begins with the path.
 tl::expected<std::string, std::string> read_text_file(const std::filesystem::path& path);
 
+// To its end, for which it waits.
+tl::expected<std::string, std::string> read_standard_input();
+
 }  // namespace chainkeeper::policies

@@ -36,12 +36,12 @@ void Surveyor::begin_again()
     fingerprints_.clear();
 }
 
-void Surveyor::add_chain(std::string_view table, std::string_view chain, bool is_base, std::optional<std::size_t> uses)
+void Surveyor::add_chain(const SurveyedHeader& header)
 {
-    auto& added = entry_of(entry_of(survey_.tables, table).chains, chain);
-    added.is_base = is_base;
-    added.references = uses.value_or(added.references);
-    is_counted_ = uses.has_value();
+    auto& added = entry_of(entry_of(survey_.tables, header.table).chains, header.chain);
+    added.is_base = header.policy.has_value();
+    added.references = header.uses.value_or(added.references);
+    is_counted_ = header.uses.has_value();
 }
 
 void Surveyor::add_rule(const SurveyedRule& rule)

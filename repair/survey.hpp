@@ -23,9 +23,17 @@ struct SurveyedRule {
     std::string_view chain;
     End end = End::other;
     std::string_view jump_to;       // of a jump or a goto
-    std::string_view words{};       // what it consists of: names of expressions and matches, none of their values
+    std::string_view words{};       // "-p match:tcp", "meta cmp": what it consists of, but for values and its end
     bool narrows = false;           // whether anything but a comment says which packets it is for
     std::uint64_t fingerprint = 0;  // the same for the same words, whatever its counters are
+};
+
+// A chain, as it is told of before its rules.
+struct SurveyedHeader {
+    std::string_view table;
+    std::string_view chain;
+    std::optional<Verdict> policy{};    // of a base chain
+    std::optional<std::size_t> uses{};  // its rules and all that leads to it, where the kernel has counted them
 };
 
 // A rule that drops every packet that comes to it, or sends every one of them back.
@@ -71,9 +79,7 @@ public:
 
     // All that was told is void: the ruleset changed meanwhile.
     virtual void begin_again() = 0;
-    // `uses`: the chain's rules and all that leads to it, where the kernel has counted them.
-    virtual void add_chain(std::string_view table, std::string_view chain, bool is_base,
-                           std::optional<std::size_t> uses) = 0;
+    virtual void add_chain(const SurveyedHeader& header) = 0;
     virtual void add_rule(const SurveyedRule& rule) = 0;
 };
 
@@ -81,8 +87,7 @@ public:
 class Surveyor final : public RulesetSink {
 public:
     void begin_again() override;
-    void add_chain(std::string_view table, std::string_view chain, bool is_base,
-                   std::optional<std::size_t> uses) override;
+    void add_chain(const SurveyedHeader& header) override;
     void add_rule(const SurveyedRule& rule) override;
     [[nodiscard]] Survey finish() && { return std::move(survey_); }
 

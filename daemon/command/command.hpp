@@ -40,6 +40,10 @@ struct DoctorOptions {
 // Looks, and changes nothing.
 int run_doctor(const CommandOptions& options, const DoctorOptions& wanted);
 
+// FILE: "-" is standard output, or standard input.
+int run_baseline_save(const CommandOptions& options, const std::filesystem::path& file);
+int run_baseline_compare(const CommandOptions& options, const std::filesystem::path& file);
+
 // Those that are about the daemon. Without one, status looks by itself, history reads its file, and the rest says how
 // to start it.
 int run_status(const CommandOptions& options);

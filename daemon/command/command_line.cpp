@@ -87,6 +87,20 @@ void add_doctor_command(CLI::App& app, Invocation& invocation)
         ->excludes(command.get_option("--brief"));
 }
 
+void add_baseline_commands(CLI::App& app, Invocation& invocation)
+{
+    auto& baseline = *app.add_subcommand("baseline", "Compare the chains of a node with those of a healthy one")
+                          ->require_subcommand(1);
+    auto& save = add_command(baseline, invocation, "save", "Write down the chains of this node, without values",
+                             [&] { return run_baseline_save(invocation.options, invocation.baseline_file); });
+    auto& compare = add_command(baseline, invocation, "compare",
+                                "What is different here?  Exits 0 nothing that matters, 1 something, 2 cannot tell",
+                                [&] { return run_baseline_compare(invocation.options, invocation.baseline_file); });
+    for (auto* const command : {&save, &compare})
+        command->add_option("FILE", invocation.baseline_file, "The file; - is standard output, or standard input")
+            ->required();
+}
+
 // The reason is for whoever reads the journal and the status meanwhile.
 void add_hold_commands(CLI::App& app, Invocation& invocation)
 {
@@ -138,6 +152,7 @@ void add_command_line(CLI::App& app, Invocation& invocation)
     app.footer("Exit codes: 0 healthy or done, 1 something is missing or went wrong, 2 cannot tell.");
     add_commands(app, invocation);
     add_doctor_command(app, invocation);
+    add_baseline_commands(app, invocation);
     add_daemon_commands(app, invocation);
 }
 

@@ -19,6 +19,7 @@ struct Invocation {
     RecheckOptions recheck;
     DoctorOptions doctor;
     std::filesystem::path policy_file;
+    std::filesystem::path baseline_file;
     std::function<int()> run;
 };
 

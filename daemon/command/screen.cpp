@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <sstream>
 #include <unistd.h>
 #include <utility>
 
@@ -44,6 +45,20 @@ void Screen::row(std::string_view label, std::string_view text, Colour colour)
 {
     add(label_width_, label == last_label_ ? "" : label, text, colour);
     last_label_ = label;
+}
+
+void Screen::wrapped_row(std::string_view label, std::string_view text, Colour colour)
+{
+    std::istringstream words{std::string{text}};
+    std::string line;
+    for (std::string word; words >> word;)
+        if (line.empty() || label_width_ + line.size() + 1 + word.size() <= screen_width) {
+            line += line.empty() ? word : " " + word;
+        } else {
+            row(label, std::exchange(line, word), colour);
+        }
+    if (!line.empty())
+        row(label, line, colour);
 }
 
 void Screen::detail(std::string_view text)

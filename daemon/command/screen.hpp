@@ -12,6 +12,9 @@ namespace chainkeeper::daemon {
 
 enum class Colour : std::uint8_t { none, red, yellow, green, bold };
 
+// No line of wrapped rows is longer, but for a word that is.
+inline constexpr std::size_t screen_width = 80;
+
 // Text for people: a column of labels and a column of what they name, and colours where those are wanted.
 class Screen {
 public:
@@ -23,6 +26,8 @@ public:
 
     // A label stands at the first row that has it. The text is made printable.
     void row(std::string_view label, std::string_view text, Colour colour = Colour::none);
+    // Broken between words, so that no line is wider than screen_width.
+    void wrapped_row(std::string_view label, std::string_view text, Colour colour = Colour::none);
     // Below the last row, further to the right.
     void detail(std::string_view text);
 

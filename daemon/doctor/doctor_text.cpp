@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <utility>
 
 namespace chainkeeper::daemon::doctor {
@@ -31,35 +30,14 @@ Colour colour_of(Verdict verdict)
     return Colour::none;
 }
 
-// Broken between words.
-std::vector<std::string> lines_of(const std::string& text, std::size_t width)
-{
-    std::istringstream words{short_text(text, longest_sentence)};
-    std::vector<std::string> lines;
-    for (std::string word; words >> word;)
-        if (!lines.empty() && lines.back().size() + 1 + word.size() <= width)
-            lines.back() += " " + word;
-        else
-            lines.push_back(word);
-    return lines;
-}
-
-void add_wrapped(Screen& screen, std::string_view label, const std::string& text, Colour colour = Colour::none)
-{
-    for (const auto& line : lines_of(text, text_width - label_width)) {
-        screen.row(label, line, colour);
-        label = "";
-    }
-}
-
 void add(Screen& screen, const Examined& examined)
 {
     const auto& [verdict, evidence, next_step] = examined.judgement;
     screen.row(label_of(verdict), examined.check->name(), colour_of(verdict));
     for (const auto& seen : evidence)
-        add_wrapped(screen, "", seen);
+        screen.wrapped_row("", short_text(seen, longest_sentence));
     if (!next_step.empty())
-        add_wrapped(screen, "    next", next_step);
+        screen.wrapped_row("    next", short_text(next_step, longest_sentence));
 }
 
 // The first that has something to do.
@@ -87,8 +65,10 @@ std::string doctor_text(std::vector<Examined> examined, bool colours)
     for (const auto& each : examined)
         add(screen, each);
     if (const auto* const first = first_to_do(examined); first != nullptr)
-        add_wrapped(screen, "first", fmt::format("{}: {}", first->check->name(), first->judgement.next_step),
-                    Colour::bold);
+        screen.wrapped_row(
+            "first",
+            short_text(fmt::format("{}: {}", first->check->name(), first->judgement.next_step), longest_sentence),
+            Colour::bold);
     else
         screen.row("first", "nothing is to be done", Colour::green);
     return screen.text();
@@ -127,11 +107,8 @@ std::string list_text()
 {
     constexpr std::size_t name_width = 19;
     Screen screen{false, name_width};
-    for (const auto* const check : all_checks()) {
-        auto name = check->name();
-        for (const auto& line : lines_of(std::string{check->question()}, text_width - name_width))
-            screen.row(std::exchange(name, ""), line);
-    }
+    for (const auto* const check : all_checks())
+        screen.wrapped_row(check->name(), check->question());
     return screen.text();
 }
 

@@ -8,9 +8,6 @@
 
 namespace chainkeeper::daemon::doctor {
 
-// No line is longer, but for a word that is.
-inline constexpr std::size_t text_width = 80;
-
 // Whatever was found: what a check says is short.
 inline constexpr std::size_t longest_sentence = 2000;
 

@@ -23,6 +23,7 @@ constexpr std::array owned{
     OwnedChains{"WEAVE", LastRule::may_be_bare},
     OwnedChains{"AZURE-NPM", LastRule::may_be_bare},
     OwnedChains{"ANTREA-", LastRule::may_be_bare},
+    OwnedChains{"CNI-", LastRule::may_be_bare},
 };
 
 }  // namespace

@@ -54,7 +54,7 @@ _chainkeeper_command()
         *) words+=("$word") ;;
         esac
     done
-    [[ ${words[0]-} == policy ]] || words=("${words[@]:0:1}")
+    [[ ${words[0]-} == @(baseline|policy) ]] || words=("${words[@]:0:1}")
     echo "${words[*]:0:2}"
 }
 
@@ -67,8 +67,8 @@ _chainkeeper_options()
     plan) echo "--assume-monitor --help -h --json --policy" ;;
     repair) echo "--assume-monitor --dry-run --help -h --json --policy" ;;
     rehearse) echo "--backend --help -h --json --policy" ;;
-    policy) echo "--help -h" ;;
-    "policy check" | release | reload | status | watch) echo "--help -h --json" ;;
+    baseline | policy) echo "--help -h" ;;
+    "baseline save" | "baseline compare" | "policy check" | release | reload | status | watch) echo "--help -h --json" ;;
     hold) echo "--for --help -h --json --reason --stop" ;;
     recheck) echo "--help -h --json --or-repair --reason" ;;
     history) echo "--help -h --json --last --timeline" ;;
@@ -85,9 +85,10 @@ _chainkeeper()
         return
     fi
     case $command in
-    "") _chainkeeper_offer "check doctor history hold plan policy recheck rehearse release reload repair status watch" ;;
+    "") _chainkeeper_offer "baseline check doctor history hold plan policy recheck rehearse release reload repair status watch" ;;
+    baseline) _chainkeeper_offer "compare save" ;;
     policy) _chainkeeper_offer "check show" ;;
-    "policy check") _chainkeeper_offer_files ;;
+    "baseline save" | "baseline compare" | "policy check") _chainkeeper_offer_files ;;
     *) _chainkeeper_offer "$(_chainkeeper_options "$command")" ;;
     esac
 }

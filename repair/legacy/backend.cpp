@@ -29,7 +29,7 @@ Result<Tables> read_tables(Family family, const std::set<Table>& wanted)
     for (const auto table : *existing) {
         if (!wanted.contains(table))
             continue;
-        auto read = LegacyTable::open(family, table);
+        auto read = LegacyTable::open(family, std::string{to_string(table)});
         if (!read)
             return tl::unexpected(read.error());
         tables.emplace(table, *std::move(read));
@@ -58,7 +58,7 @@ public:
     {
         if (tables_.contains(step.table))
             return EEXIST;
-        auto made = LegacyTable::open(family_, step.table);
+        auto made = LegacyTable::open(family_, std::string{to_string(step.table)});
         if (!made)
             return made.error().code == ErrorCode::denied ? EPERM : ENOENT;
         tables_.emplace(step.table, *std::move(made));

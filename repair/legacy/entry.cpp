@@ -267,18 +267,12 @@ std::optional<Rule> rule_of(Family family, Bytes bytes, const Parts& parts, std:
     return rule;
 }
 
-void add_words(std::string& words, const Parts& parts, std::string_view target)
-{
-    for (const auto& match : parts.matches)
-        words.append("match:").append(match.name).append(" ");
-    words.append("target:").append(target.empty() ? "none" : target);
-}
-
 std::string words_of(const Parts& parts, std::string_view target)
 {
     std::string words;
-    add_words(words, parts, target);
-    return words;
+    for (const auto& match : parts.matches)
+        words += fmt::format("match:{} ", match.name);
+    return words + fmt::format("target:{}", target.empty() ? "none" : target);
 }
 
 template <typename Layout>
@@ -332,6 +326,25 @@ SurveyedRule::End end_of(const Parts& parts, std::string_view target)
                                                                          : SurveyedRule::End::other;
 }
 
+// "-s -i match:comment target:MARK"; the parts of the head as iptables calls them.
+template <typename Layout>
+void write_words(std::string& words, const typename Layout::Entry& entry, const Parts& parts, std::string_view target)
+{
+    const auto add = [&](bool is_there, std::string_view word, std::string_view name = "") {
+        if (is_there)
+            words.append(words.empty() ? "" : " ").append(word).append(name);
+    };
+    const auto& head = Layout::head(entry);
+    add(length_of(head.smsk) != 0U, "-s");
+    add(length_of(head.dmsk) != 0U, "-d");
+    add(head.iniface[0] != '\0', "-i");
+    add(head.outiface[0] != '\0', "-o");
+    add(head.proto != 0, "-p");
+    for (const auto& match : parts.matches)
+        add(true, "match:", match.name);
+    add(!target.empty(), "target:", target);
+}
+
 template <typename Layout>
 SurveyedRule surveyed(Bytes bytes, std::string_view target, std::string& words)
 {
@@ -340,7 +353,9 @@ SurveyedRule surveyed(Bytes bytes, std::string_view target, std::string& words)
     if (rule.end == SurveyedRule::End::jump)
         rule.jump_to = target;
     words.clear();
-    add_words(words, parts, rule.end == SurveyedRule::End::jump ? "jump" : target);
+    typename Layout::Entry entry{};
+    if (read(bytes, entry))
+        write_words<Layout>(words, entry, parts, rule.end == SurveyedRule::End::other ? target : std::string_view{});
     rule.words = words;
     // Without an address, an interface, a protocol all of the head is zero.
     rule.narrows = std::ranges::any_of(parts.head, [](std::uint8_t byte) { return byte != 0; }) ||

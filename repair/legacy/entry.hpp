@@ -29,8 +29,7 @@ ObservedRule decode_entry(Family family, std::span<const std::uint8_t> entry, st
 // rule of kubelet's has, only which one it is: some keep their state in there (`limit` before Linux 4.11).
 std::size_t fingerprint_of(Family family, std::span<const std::uint8_t> entry, std::string_view target);
 
-// What a survey tells of it; table and chain are the caller's, `target` is lent to it,
-// and `words` is where its words are.
+// What a survey tells of it. Table and chain are the caller's; `target` is lent to it, and `words` to its words.
 SurveyedRule survey_entry(Family family, std::span<const std::uint8_t> entry, std::string_view target,
                           std::string& words);
 

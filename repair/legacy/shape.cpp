@@ -56,17 +56,27 @@ int ask(const FileDescriptor& socket, Family family, Table table, TableShape& sh
 
 }  // namespace
 
-Result<std::set<Table>> instantiated_tables(Family family)
+Result<std::vector<std::string>> names_of_tables(Family family)
 {
     errno = 0;
     std::ifstream names{names_file(family)};
     if (!names && errno != ENOENT)
         return tl::unexpected(legacy_error(family, "listing", errno));
-    std::set<Table> tables;
+    std::vector<std::string> tables;
     for (std::string name; std::getline(names, name);)
-        if (const auto table = table_from_string(name))
-            tables.insert(*table);
+        tables.push_back(name);
     return tables;
+}
+
+Result<std::set<Table>> instantiated_tables(Family family)
+{
+    return names_of_tables(family).map([](const std::vector<std::string>& names) {
+        std::set<Table> tables;
+        for (const auto& name : names)
+            if (const auto table = table_from_string(name))
+                tables.insert(*table);
+        return tables;
+    });
 }
 
 Result<Shapes> read_shapes(Family family)

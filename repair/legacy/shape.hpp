@@ -7,11 +7,15 @@
 #include <array>
 #include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 namespace chainkeeper::repair::legacy {
 
 // The legacy tables that exist, told without making one: /proc/net/ip_tables_names or ip6_tables_names of this network
-// namespace (0440, root). Tables that kubelet does not use are left out. A kernel without x_tables has none.
+// namespace (0440, root). A kernel without x_tables has none.
+Result<std::vector<std::string>> names_of_tables(Family family);
+// Of those that kubelet uses.
 Result<std::set<Table>> instantiated_tables(Family family);
 
 // What the kernel tells of a table without a dump of it (IPT_SO_GET_INFO): tables of one shape are nearly always the

@@ -10,10 +10,10 @@ namespace chainkeeper::repair::legacy {
 
 Result<void> survey(Family family, RulesetSink& sink)
 {
-    const auto tables = instantiated_tables(family);
+    const auto tables = names_of_tables(family);
     if (!tables)
         return tl::unexpected(tables.error());
-    for (const auto table : *tables) {
+    for (const auto& table : *tables) {
         const auto read = LegacyTable::open(family, table);
         if (!read)
             return tl::unexpected(read.error());

@@ -7,8 +7,8 @@
 
 namespace chainkeeper::repair::legacy {
 
-// Every chain and every rule of the legacy tables mangle, nat and filter of this network namespace, of those that
-// exist: none is made by the look. Needs CAP_NET_RAW and CAP_NET_ADMIN where there is one.
+// Every chain and every rule of the legacy tables of this network namespace: none is made by the look. Needs
+// CAP_NET_RAW and CAP_NET_ADMIN where there is one.
 Result<Survey> survey(Family family);
 // The same, told to `sink`.
 Result<void> survey(Family family, RulesetSink& sink);

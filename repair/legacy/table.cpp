@@ -73,7 +73,7 @@ int done(int success)
 template <typename Library>
 class TableOf final : public LegacyTable {
 public:
-    TableOf(Table table, Handle handle) : table_{table}, handle_{std::move(handle)} {}
+    TableOf(std::string table, Handle handle) : table_{std::move(table)}, handle_{std::move(handle)} {}
 
     [[nodiscard]] bool has_chain(const std::string& chain) const override
     {
@@ -110,13 +110,14 @@ public:
 
     void survey(RulesetSink& sink) const override
     {
-        for_each_chain(
-            [&](const char* chain) { sink.add_chain(to_string(table_), chain, is_base_chain(chain), std::nullopt); });
+        for_each_chain([&](const char* chain) {
+            sink.add_chain({.table = table_, .chain = chain, .policy = policy_of(chain), .uses = std::nullopt});
+        });
         std::string words;
         for_each_chain([&](const char* chain) {
             for_each_rule(chain, [&](std::span<const std::uint8_t> entry, std::string_view target) {
                 auto rule = survey_entry(Library::family, entry, target, words);
-                rule.table = to_string(table_);
+                rule.table = table_;
                 rule.chain = chain;
                 sink.add_rule(rule);
             });
@@ -194,22 +195,32 @@ private:
             take(chain);
     }
 
-    Table table_;
+    // Of a base chain.
+    [[nodiscard]] std::optional<Verdict> policy_of(const char* chain) const
+    {
+        if (!is_base_chain(chain))
+            return std::nullopt;
+        xt_counters ignored{};
+        const char* const policy = Library::policy_of(chain, &ignored, handle_.get());
+        return policy != nullptr && policy == std::string_view{"DROP"} ? Verdict::drop : Verdict::accept;
+    }
+
+    std::string table_;
     Handle handle_;
 };
 
-Error open_error(Family family, Table table, int error_number)
+Error open_error(Family family, std::string_view table, int error_number)
 {
-    const auto doing = fmt::format("reading the legacy table {} of {}", to_string(table), to_string(family));
+    const auto doing = fmt::format("reading the legacy table {} of {}", table, to_string(family));
     if (error_number == EPERM)
         return denied_error(doing, "CAP_NET_ADMIN and CAP_NET_RAW");
     return system_error(doing, error_number);
 }
 
 template <typename Library>
-Result<std::unique_ptr<LegacyTable>> open_with(Table table)
+Result<std::unique_ptr<LegacyTable>> open_with(const std::string& table)
 {
-    Handle handle{Library::init(to_string(table).data()), Free{Library::free}};
+    Handle handle{Library::init(table.c_str()), Free{Library::free}};
     if (!handle)
         return tl::unexpected(open_error(Library::family, table, errno));
     return std::make_unique<TableOf<Library>>(table, std::move(handle));
@@ -217,7 +228,7 @@ Result<std::unique_ptr<LegacyTable>> open_with(Table table)
 
 }  // namespace
 
-Result<std::unique_ptr<LegacyTable>> LegacyTable::open(Family family, Table table)
+Result<std::unique_ptr<LegacyTable>> LegacyTable::open(Family family, const std::string& table)
 {
     return family == Family::ipv4 ? open_with<Ipv4>(table) : open_with<Ipv6>(table);
 }

@@ -21,7 +21,7 @@ public:
     // Reading instantiates the table where it is not there yet (net/netfilter/x_tables.c, xt_find_table_lock), and then
     // iptables-nft warns of it: whoever only looks asks instantiated_tables() first. Needs CAP_NET_RAW and
     // CAP_NET_ADMIN.
-    static Result<std::unique_ptr<LegacyTable>> open(Family family, Table table);
+    static Result<std::unique_ptr<LegacyTable>> open(Family family, const std::string& table);
 
     LegacyTable() = default;
     LegacyTable(const LegacyTable&) = delete;

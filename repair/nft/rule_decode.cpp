@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "repair/nft/rule_decode.hpp"
 
+#include "repair/nft/label.hpp"
 #include "repair/nft/protocol.hpp"
 #include "repair/xtables.hpp"
 
@@ -328,17 +329,6 @@ private:
     bool has_target_ = false;
 };
 
-// The name of an expression, and of the extension that it carries.
-std::string label_of(std::string_view name, ByteView data)
-{
-    static_assert(+NFTA_MATCH_NAME == +NFTA_TARGET_NAME);
-    std::string label{name};
-    if (name == "match" || name == "target")
-        if (const auto extension = find_string(data, NFTA_MATCH_NAME))
-            label += std::string{":"}.append(*extension);
-    return label;
-}
-
 // The comment that nft keeps in the user data of a rule. That is whatever its writer put there: nft's entries have one
 // byte for the type, one for the length, and the value.
 std::optional<std::string> native_comment(ByteView rule)
@@ -370,7 +360,7 @@ Result<ObservedRule> decode_rule(Family family, const Message& message)
     while (const auto expression = take_attribute(expressions)) {
         const auto name = find_string(expression->value, NFTA_EXPR_NAME).value_or(std::string_view{});
         const auto data = find_attribute(expression->value, NFTA_EXPR_DATA).value_or(ByteView{});
-        observed.expressions += (observed.expressions.empty() ? "" : " ") + label_of(name, data);
+        add_label(observed.expressions, name, data);
         understood = understood && decoding.read(name, data);
     }
     if (const auto comment = native_comment(payload->attributes))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "repair/nft/survey.hpp"
 
+#include "repair/nft/label.hpp"
 #include "repair/nft/look.hpp"
 #include "repair/nft/message.hpp"
 #include "repair/nft/protocol.hpp"
@@ -41,13 +42,21 @@ bool narrows(std::string_view expression, ByteView data)
     return std::ranges::find(narrowing, expression) != narrowing.end();
 }
 
-void read_verdict(SurveyedRule& rule, ByteView data)
+std::optional<Verdict> policy_of(ByteView chain)
+{
+    if (!find_attribute(chain, NFTA_CHAIN_HOOK))
+        return std::nullopt;
+    return find_u32(chain, NFTA_CHAIN_POLICY) == NF_DROP ? Verdict::drop : Verdict::accept;
+}
+
+// False where it is no verdict that is loaded.
+bool read_verdict(SurveyedRule& rule, ByteView data)
 {
     const auto operand = find_attribute(data, NFTA_IMMEDIATE_DATA).value_or(ByteView{});
     const auto verdict = find_attribute(operand, NFTA_DATA_VERDICT).value_or(ByteView{});
     const auto code = find_u32(verdict, NFTA_VERDICT_CODE);
     if (!code)
-        return;
+        return false;
     switch (static_cast<int>(*code)) {
     case NF_ACCEPT: rule.end = SurveyedRule::End::accept; break;
     case NF_DROP: rule.end = SurveyedRule::End::drop; break;
@@ -59,6 +68,7 @@ void read_verdict(SurveyedRule& rule, ByteView data)
         break;
     default: break;
     }
+    return true;
 }
 
 // One after the other, for whole rulesets.
@@ -86,24 +96,12 @@ private:
         const auto name = find_string(expression, NFTA_EXPR_NAME).value_or(std::string_view{});
         const auto data = find_attribute(expression, NFTA_EXPR_DATA).value_or(ByteView{});
         words_ += name;
-        add_label(name, data);
         if (name == "counter")
             return;
         words_ += as_text(data);
         rule.narrows = rule.narrows || narrows(name, data);
-        if (name == "immediate")
-            read_verdict(rule, data);
-    }
-
-    // "match:conntrack", "counter"
-    void add_label(std::string_view name, ByteView data)
-    {
-        static_assert(+NFTA_MATCH_NAME == +NFTA_TARGET_NAME);
-        if (!labels_.empty())
-            labels_ += ' ';
-        labels_ += name;
-        if (name == "match" || name == "target")
-            labels_.append(":").append(find_string(data, NFTA_MATCH_NAME).value_or(std::string_view{}));
+        if (name != "immediate" || !read_verdict(rule, data))
+            add_label(labels_, name, data);
     }
 
     std::string words_;
@@ -173,7 +171,7 @@ private:
         const auto table = find_string(chain, NFTA_CHAIN_TABLE).value_or(std::string_view{});
         const auto name = find_string(chain, NFTA_CHAIN_NAME).value_or(std::string_view{});
         const auto uses = find_u32(chain, NFTA_CHAIN_USE).value_or(0);
-        sink_.add_chain(table, name, find_attribute(chain, NFTA_CHAIN_HOOK).has_value(), uses);
+        sink_.add_chain({.table = table, .chain = name, .policy = policy_of(chain), .uses = uses});
         if (uses > 0)
             chains_.emplace_back(table, name);
     }

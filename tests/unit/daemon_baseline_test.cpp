@@ -25,3 +25,15 @@ TEST_CASE("baseline: other chains keep their names")
     CHECK(normal_name("filter", "service-of-the-administrator") == "service-of-the-administrator");
     CHECK(normal_name("nat", "").empty());
 }
+
+TEST_CASE("baseline: hashes of networks and policies are one name, words are not")
+{
+    CHECK(normal_name("nat", "CNI-0f3b2c4d5e6f7a8b9c0d1e2f") == "CNI-*");
+    CHECK(normal_name("nat", "CNI-DN-0f3b2c4d5e6f7a8b9c0d1") == "CNI-DN-*");
+    CHECK(normal_name("nat", "CNI-HOSTPORT-DNAT") == "CNI-HOSTPORT-DNAT");
+    CHECK(normal_name("filter", "CNI-FORWARD") == "CNI-FORWARD");
+    CHECK(normal_name("filter", "AZURE-NPM-INGRESS-3750705395") == "AZURE-NPM-INGRESS-*");
+    CHECK(normal_name("filter", "AZURE-NPM-INGRESS-ALLOW-MARK") == "AZURE-NPM-INGRESS-ALLOW-MARK");
+    CHECK(normal_name("filter", "AZURE-NPM-EGRESS") == "AZURE-NPM-EGRESS");
+    CHECK(normal_name("filter", "abcdef") == "abcdef");
+}

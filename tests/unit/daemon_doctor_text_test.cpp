@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/command/screen.hpp"
 #include "daemon/doctor/checks.hpp"
 #include "daemon/doctor/doctor_text.hpp"
 #include "daemon/doctor/examination.hpp"
@@ -12,6 +13,7 @@
 #include <sstream>
 
 using namespace chainkeeper::daemon::doctor;
+using chainkeeper::daemon::screen_width;
 using chainkeeper::tests::DoctorRoot;
 
 namespace {
@@ -111,11 +113,11 @@ TEST_CASE("doctor text: no line is longer than a terminal, and nothing writes to
         {{&one,
           {.verdict = Verdict::warning, .evidence = {sentence, "\x1b[2J\r\a\xff\xc2\x85"}, .next_step = sentence}}},
         false);
-    CHECK(longest_line(text) <= text_width);
+    CHECK(longest_line(text) <= screen_width);
     CHECK(text.find("word99") != std::string::npos);
     CHECK(text.find("?[2J????\n") != std::string::npos);
     CHECK(doctor_text({{&one, {.evidence = {std::string(1000000, 'x')}}}}, false).size() < 3000);
-    CHECK(longest_line(list_text()) <= text_width);
+    CHECK(longest_line(list_text()) <= screen_width);
 }
 
 TEST_CASE("doctor JSON: has everything, fit for any reader")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/baseline/comparison_text.hpp"
 #include "daemon/command/command_line.hpp"
 #include "daemon/doctor/checks.hpp"
 #include "daemon/doctor/conntrack_check.hpp"
@@ -101,6 +102,14 @@ void check_option(const CLI::App& command, const ManPage::Definition& definition
     CHECK((definition.line.find('_') != std::string::npos) == (option->get_expected_max() > 0));
 }
 
+std::vector<std::string> keys_of(const nlohmann::json& object)
+{
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : object.items())
+        keys.push_back(key);
+    return keys;
+}
+
 }  // namespace
 
 TEST_CASE("chainkeeper(1) has every command, and no other")
@@ -154,12 +163,6 @@ TEST_CASE("chainkeeper(1) has every check of doctor, with its question, and no o
 TEST_CASE("chainkeeper(1) has every key of doctor's JSON, every verdict, and no other")
 {
     const ManPage page{"chainkeeper.1"};
-    const auto keys_of = [](const nlohmann::json& object) {
-        std::vector<std::string> keys;
-        for (const auto& [key, value] : object.items())
-            keys.push_back(key);
-        return keys;
-    };
     const auto json = doctor::doctor_json({{doctor::all_checks().front(), {}}});
     const std::string section = "JSON OF DOCTOR";
     CHECK(difference(sorted(page.terms(section, "The answer")), keys_of(json)) == "");
@@ -169,6 +172,32 @@ TEST_CASE("chainkeeper(1) has every key of doctor's JSON, every verdict, and no 
     CHECK(verdicts.size() == 5);
     for (const auto& name : verdicts)
         CHECK(page.definitions(section, "The answer").front().text.find("*" + name + "*") != std::string::npos);
+}
+
+TEST_CASE("chainkeeper(1) has every member of a baseline and of a comparison, and every kind of difference")
+{
+    const ManPage page{"chainkeeper.1"};
+    const std::string section = "BASELINES";
+    const auto terms_of = [&](const std::string& subsection) { return sorted(page.terms(section, subsection)); };
+    const auto has = [&](const std::string& subsection, const std::string& name) {
+        return std::ranges::any_of(page.definitions(section, subsection), [&](const auto& definition) {
+            return definition.text.find("*" + name + "*") != std::string::npos;
+        });
+    };
+    baseline::SavedBaseline saved;
+    saved.baseline[{.place = doctor::all_places.front(), .table = "nat", .chain = "KUBE-SERVICES"}] = {};
+    const auto file = nlohmann::json::parse(baseline::to_text(saved).value());
+    CHECK(difference(terms_of("The file"), keys_of(file)) == "");
+    for (const auto& name : keys_of(file.at("chains").at(0)))
+        CHECK_MESSAGE(has("The file", name), name);
+    const auto answer = baseline::comparison_json(saved, baseline::compare(saved.baseline, {}));
+    CHECK(difference(terms_of("The answer of compare"), keys_of(answer)) == "");
+    CHECK(difference(terms_of("Of each difference"), sorted(keys_of(answer.at("differences").at(0)))) == "");
+    const auto kinds =
+        matches(source_text("daemon/baseline/comparison.cpp"), std::regex{R"re(case Kind::\w+: return "(\w+)";)re"});
+    CHECK(kinds.size() == 7);
+    for (const auto& kind : kinds)
+        CHECK_MESSAGE(has("Of each difference", kind), kind);
 }
 
 TEST_CASE("the README and the policy file speak of no command that there is not")

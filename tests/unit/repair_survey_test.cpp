@@ -26,8 +26,8 @@ SurveyedRule jump(std::string_view chain, std::string_view to)
 TEST_CASE("survey: rules are counted by table and chain")
 {
     Surveyor surveyor;
-    surveyor.add_chain("nat", "A", false, std::nullopt);
-    surveyor.add_chain("nat", "B", false, std::nullopt);
+    surveyor.add_chain({.table = "nat", .chain = "A"});
+    surveyor.add_chain({.table = "nat", .chain = "B"});
     surveyor.add_rule(rule("A", End::accept, 1));
     surveyor.add_rule(rule("A", End::accept, 2));
     surveyor.add_rule(rule("B", End::other, 1));
@@ -53,8 +53,8 @@ TEST_CASE("survey: what is said again in the same chain is repeated, in another 
 TEST_CASE("survey: jumps are references where nobody has counted them, and those of base chains are known by name")
 {
     Surveyor surveyor;
-    surveyor.add_chain("nat", "PREROUTING", true, std::nullopt);
-    surveyor.add_chain("nat", "A", false, std::nullopt);
+    surveyor.add_chain({.table = "nat", .chain = "PREROUTING", .policy = Verdict::accept});
+    surveyor.add_chain({.table = "nat", .chain = "A"});
     surveyor.add_rule(jump("PREROUTING", "A"));
     surveyor.add_rule(jump("A", "B"));
     const auto survey = std::move(surveyor).finish();
@@ -67,9 +67,9 @@ TEST_CASE("survey: jumps are references where nobody has counted them, and those
 TEST_CASE("survey: what the kernel has counted, without a chain's own rules, is its references")
 {
     Surveyor surveyor;
-    surveyor.add_chain("nat", "PREROUTING", true, 1);
-    surveyor.add_chain("nat", "A", false, 4);
-    surveyor.add_chain("nat", "B", false, 1);
+    surveyor.add_chain({.table = "nat", .chain = "PREROUTING", .policy = Verdict::accept, .uses = 1});
+    surveyor.add_chain({.table = "nat", .chain = "A", .uses = 4});
+    surveyor.add_chain({.table = "nat", .chain = "B", .uses = 1});
     surveyor.add_rule(jump("PREROUTING", "A"));
     surveyor.add_rule(rule("A", End::accept, 1));
     surveyor.add_rule(jump("A", "B"));
@@ -98,13 +98,13 @@ TEST_CASE("survey: of the rules that drop or send back all that comes, the first
 TEST_CASE("survey: what was told before it began again does not count")
 {
     Surveyor surveyor;
-    surveyor.add_chain("nat", "PREROUTING", true, 1);
+    surveyor.add_chain({.table = "nat", .chain = "PREROUTING", .policy = Verdict::accept, .uses = 1});
     surveyor.add_rule(jump("PREROUTING", "A"));
     surveyor.begin_again();
     surveyor.add_rule(rule("PREROUTING", End::accept, 1));
     surveyor.add_rule(jump("PREROUTING", "A"));
     const auto survey = std::move(surveyor).finish();
-    CHECK(survey.rules() == 2);
+    CHECK(survey.tables.at("nat").rules == 2);
     CHECK_FALSE(survey.find("nat", "PREROUTING")->is_base);
     CHECK(survey.find("nat", "A")->references == 1);
 }

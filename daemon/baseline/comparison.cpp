@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/baseline/comparison.hpp"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <tuple>
+#include <utility>
+
+namespace chainkeeper::daemon::baseline {
+
+namespace {
+
+using repair::IptablesVariant;
+using Kind = Difference::Kind;
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names)
+{
+    return std::ranges::find(names, name) != names.end();
+}
+
+// Every cluster has a Service and an endpoint: its API.
+bool is_on_every_node(std::string_view chain)
+{
+    return is_one_of(chain, {"KUBE-SVC-*", "KUBE-SEP-*", "service-*", "endpoint-*"});
+}
+
+// Has a rule for each Service of some kind, and so none where there is no such Service.
+bool lists_services(std::string_view chain)
+{
+    return is_one_of(chain, {"KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-NODEPORTS", "KUBE-PROXY-FIREWALL",
+                             "KUBE-LOAD-BALANCER", "KUBE-NODE-PORT", "KUBE-SOURCE-RANGES-FIREWALL"});
+}
+
+bool stands_for_many(std::string_view name)
+{
+    return name.ends_with('*');
+}
+
+// A rule that is there whatever Services there are: the way on to another list.
+bool leads_on(std::string_view rule)
+{
+    return !stands_for_many(rule) && rule.find("jump ") != std::string_view::npos && !rule.ends_with("-MARK-MASQ") &&
+           !rule.ends_with("-MARK-DROP");
+}
+
+// For every packet. kubelet and kube-proxy have such a rule in no chain (doctor::LastRule::narrows).
+bool is_bare(std::string_view rule)
+{
+    return is_one_of(
+        rule, {"drop", "return", "accept", "match:comment drop", "match:comment return", "match:comment accept"});
+}
+
+bool may_be_normal(const Difference& difference)
+{
+    const auto& chain = difference.name.chain;
+    switch (difference.kind) {
+    case Kind::number_of_chains: return true;
+    case Kind::missing_chain:
+    case Kind::added_chain: return stands_for_many(chain) && !is_on_every_node(chain);
+    case Kind::missing_rule:
+    case Kind::added_rule:
+        if (chain.starts_with("KUBE-") && is_bare(difference.rule))
+            return false;
+        return stands_for_many(chain) || stands_for_many(difference.rule) ||
+               (lists_services(chain) && !leads_on(difference.rule));
+    case Kind::other_backend:
+    case Kind::changed_policy: return false;
+    }
+    return false;
+}
+
+// Whose they are: kubelet's, kube-proxy's, a network plugin's. The base chains lead to all of them.
+int rank_of(const ChainName& name, const NormalChain* chain)
+{
+    if (is_one_of(name.chain, {"KUBE-FIREWALL", "KUBE-KUBELET-CANARY", "KUBE-IPTABLES-HINT"}))
+        return 0;
+    if (chain != nullptr && chain->policy)
+        return 1;
+    return name.chain.starts_with("KUBE-") || name.table == "kube-proxy" ? 2 : 3;
+}
+
+class Comparing {
+public:
+    Comparing(const Baseline& saved, const Baseline& now) : saved_{saved}, now_{now} {}
+
+    std::vector<Difference> run() &&
+    {
+        for (const auto family : repair::all_families)
+            if (!compare_backends(family))
+                compare_chains(family);
+        std::ranges::stable_sort(differences_, {}, [&](const Difference& each) {
+            const auto saved = saved_.find(each.name);
+            return std::tuple{each.may_be_normal, each.kind,
+                              rank_of(each.name, saved == saved_.end() ? nullptr : &saved->second)};
+        });
+        return std::move(differences_);
+    }
+
+private:
+    // Base chains are in both wherever somebody has looked with either iptables.
+    static bool has_chains(const Baseline& baseline, const Place& place)
+    {
+        return std::ranges::any_of(
+            baseline, [&](const auto& entry) { return entry.first.place == place && !entry.second.policy; });
+    }
+
+    // True where all are in the other backend now.
+    bool compare_backends(repair::Family family)
+    {
+        for (const auto& [was, is] : {std::pair{IptablesVariant::nft, IptablesVariant::legacy},
+                                      std::pair{IptablesVariant::legacy, IptablesVariant::nft}}) {
+            const Place before{.variant = was, .family = family};
+            const Place after{.variant = is, .family = family};
+            if (has_chains(saved_, before) && !has_chains(saved_, after) && !has_chains(now_, before) &&
+                has_chains(now_, after)) {
+                add({.kind = Kind::other_backend,
+                     .name = {.place = after, .table = {}, .chain = {}},
+                     .rule = {},
+                     .was = std::string{to_string(was)},
+                     .is = std::string{to_string(is)}});
+                return true;
+            }
+        }
+        return false;
+    }
+
+    void compare_chains(repair::Family family)
+    {
+        for (const auto& [name, chain] : saved_) {
+            if (name.place.family != family)
+                continue;
+            const auto found = now_.find(name);
+            compare_chain(name, &chain, found == now_.end() ? absent(chain) : &found->second);
+        }
+        for (const auto& [name, chain] : now_)
+            if (name.place.family == family && !saved_.contains(name))
+                compare_chain(name, absent(chain), &chain);
+    }
+
+    // What a baseline says nothing of: a base chain that is plain is in none.
+    static const NormalChain* absent(const NormalChain& other)
+    {
+        static const NormalChain plain{.policy = repair::Verdict::accept};
+        return other.policy ? &plain : nullptr;
+    }
+
+    void compare_chain(const ChainName& name, const NormalChain* was, const NormalChain* is)
+    {
+        if (was == nullptr || is == nullptr)
+            return add({.kind = is == nullptr ? Kind::missing_chain : Kind::added_chain,
+                        .name = name,
+                        .rule = {},
+                        .was = {},
+                        .is = {}});
+        if (was->policy != is->policy)
+            add({.kind = Kind::changed_policy,
+                 .name = name,
+                 .rule = {},
+                 .was = std::string{policy_text(*was)},
+                 .is = std::string{policy_text(*is)}});
+        add_rules(Kind::missing_rule, name, *was, *is);
+        add_rules(Kind::added_rule, name, *is, *was);
+        if (was->chains / 2 > is->chains || is->chains / 2 > was->chains)
+            add({.kind = Kind::number_of_chains,
+                 .name = name,
+                 .rule = {},
+                 .was = std::to_string(was->chains),
+                 .is = std::to_string(is->chains)});
+    }
+
+    // Those of one that are not in the other.
+    void add_rules(Kind kind, const ChainName& name, const NormalChain& one, const NormalChain& other)
+    {
+        for (const auto& rule : one.rules)
+            if (!other.rules.contains(rule))
+                add({.kind = kind, .name = name, .rule = rule, .was = {}, .is = {}});
+    }
+
+    void add(Difference difference)
+    {
+        difference.may_be_normal = may_be_normal(difference);
+        differences_.push_back(std::move(difference));
+    }
+
+    const Baseline& saved_;
+    const Baseline& now_;
+    std::vector<Difference> differences_;
+};
+
+}  // namespace
+
+std::string_view to_string(Difference::Kind kind)
+{
+    switch (kind) {
+    case Kind::other_backend: return "other_backend";
+    case Kind::missing_chain: return "missing_chain";
+    case Kind::changed_policy: return "changed_policy";
+    case Kind::missing_rule: return "missing_rule";
+    case Kind::added_rule: return "added_rule";
+    case Kind::added_chain: return "added_chain";
+    case Kind::number_of_chains: return "number_of_chains";
+    }
+    return "";
+}
+
+std::vector<Difference> compare(const Baseline& saved, const Baseline& now)
+{
+    return Comparing{saved, now}.run();
+}
+
+}  // namespace chainkeeper::daemon::baseline
