@@ -29,6 +29,7 @@ public:
 
     // Nothing where it is not known: there is no list of the modules of this kernel, and it has not loaded it.
     [[nodiscard]] Found<ModuleState> state_of(const std::string& name) const;
+    [[nodiscard]] bool is_built_in(const std::string& name) const { return built_in_.contains(name); }
 
 private:
     KernelModules(const Root& root, std::string folder, bool runs);

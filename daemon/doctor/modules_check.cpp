@@ -2,6 +2,7 @@
 #include "daemon/doctor/modules_check.hpp"
 
 #include "daemon/doctor/kernel_modules.hpp"
+#include "daemon/doctor/modules_load.hpp"
 #include "daemon/doctor/short_list.hpp"
 
 #include <algorithm>
@@ -20,6 +21,10 @@ using Names = std::span<const char* const>;
 constexpr std::array needed{"nf_conntrack", "nf_nat", "xt_conntrack", "xt_comment", "xt_mark", "xt_MASQUERADE"};
 // Bridge plugins need the first, ipvs and network policies the second.
 constexpr std::array wanted{"br_netfilter", "ip_set"};
+// kube-proxy's ipvs mode: ip_vs, and its schedulers.
+constexpr std::array for_ipvs{"ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh"};
+// No rule and no socket has the kernel load these.
+constexpr std::array loaded_by_somebody{"br_netfilter", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh"};
 // iptables-nft needs all of the first, iptables-legacy all of the second and, for IPv6, of the third.
 constexpr std::array for_nft{"nf_tables", "nft_compat", "nft_chain_nat"};
 constexpr std::array for_legacy{"ip_tables", "iptable_filter", "iptable_nat", "iptable_mangle"};
@@ -91,6 +96,7 @@ public:
         judge_group("kubelet's rules", Verdict::critical, look_for(modules_, needed));
         judge_backends();
         judge_group("bridges and sets", Verdict::warning, look_for(modules_, wanted));
+        judge_ipvs();
         if (!unknown_.empty())
             judgement_.add(
                 Verdict::unknown,
@@ -132,6 +138,17 @@ private:
             judge_group("iptables-legacy for IPv6", Verdict::warning, look_for(modules_, for_legacy_ipv6));
     }
 
+    // Nobody needs it who does not use it.
+    void judge_ipvs()
+    {
+        const auto seen = look_for(modules_, for_ipvs);
+        if (seen.loaded > 0 || seen.all_there())
+            judge_group("kube-proxy's ipvs mode", Verdict::warning, seen);
+        else if (seen.unknown.empty() && seen.trouble.empty())
+            judgement_.add(Verdict::ok, fmt::format("{}: not fit for kube-proxy's ipvs mode, which lacks {}", release_,
+                                                    short_list(seen.lacking)));
+    }
+
     Judgement& judgement_;
     const KernelModules& modules_;
     std::string release_;
@@ -139,12 +156,30 @@ private:
     std::vector<std::string> unknown_;
 };
 
+// Not bad by itself: container runtimes and network plugins load what they need.
+void judge_boot(Judgement& judgement, const Root& root, const KernelModules& modules)
+{
+    const auto of_boot = modules_of_boot(root);
+    if (!of_boot)
+        return judgement.add_unknown(of_boot.error());
+    std::vector<std::string> forgotten;
+    for (const auto* const name : loaded_by_somebody)
+        if (modules.state_of(name) == ModuleState::loaded && !modules.is_built_in(name) && !of_boot->contains(name))
+            forgotten.emplace_back(name);
+    if (!forgotten.empty())
+        judgement.add(Verdict::ok, fmt::format("loaded, and in no modules-load.d: {}; after a restart somebody has to "
+                                               "load them again",
+                                               short_list(forgotten)));
+}
+
 void judge_kernel(Judgement& judgement, const Root& root, const std::string& release, bool runs)
 {
-    if (const auto modules = KernelModules::read(root, release, runs); modules)
-        KernelJudge{judgement, *modules, release, runs}.judge();
-    else
-        judgement.add_unknown(modules.error());
+    const auto modules = KernelModules::read(root, release, runs);
+    if (!modules)
+        return judgement.add_unknown(modules.error());
+    KernelJudge{judgement, *modules, release, runs}.judge();
+    if (runs)
+        judge_boot(judgement, root, *modules);
 }
 
 }  // namespace

@@ -165,6 +165,53 @@ TEST_CASE("doctor modules: built in counts, and what modprobe may not load does 
     CHECK(kernel.verdict() == Verdict::ok);
 }
 
+TEST_CASE("doctor modules: for kube-proxy's ipvs mode, where it is used")
+{
+    const std::vector<std::string> ipvs{"ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh"};
+    Kernel kernel{{common, nft}};
+    CHECK(
+        says(kernel.examine(), "not fit for kube-proxy's ipvs mode, which lacks ip_vs, ip_vs_rr, ip_vs_wrr, ip_vs_sh"));
+    CHECK(kernel.examine().next_step.empty());
+    for (const auto& name : ipvs)
+        kernel.add(name);
+    CHECK(says(kernel.examine(), "kube-proxy's ipvs mode: all there (0 loaded, 0 built in, 4 loadable)"));
+    kernel.node().write("sys/module/ip_vs/refcnt", "1");
+    CHECK(examine_running(kernel.node()).verdict == Verdict::ok);
+    kernel.remove("ip_vs_sh");
+    CHECK(examine_running(kernel.node()).verdict == Verdict::warning);
+    CHECK(says(examine_running(kernel.node()), "kube-proxy's ipvs mode: missing: ip_vs_sh"));
+    kernel.add("ip_vs_sh");
+    CHECK(examine_running(kernel.node()).verdict == Verdict::ok);
+}
+
+TEST_CASE("doctor modules: what is loaded and would not be loaded by the next start is told")
+{
+    const Kernel kernel{{common, nft}};
+    const auto& node = kernel.node();
+    const auto is_told = [&] { return says(examine_running(node), "loaded, and in no modules-load.d: br_netfilter;"); };
+    CHECK_FALSE(is_told());
+    node.write("sys/module/br_netfilter/refcnt", "1");
+    node.write("sys/module/nf_tables/refcnt", "1");
+    CHECK(is_told());
+    CHECK(examine_running(node).verdict == Verdict::ok);
+    CHECK(examine_running(node).next_step.empty());
+    for (const auto* const folder : {"etc", "run", "usr/lib", "usr/local/lib"}) {
+        CAPTURE(folder);
+        const auto file = fmt::format("{}/modules-load.d/k8s.conf", folder);
+        node.write(file, "# br_netfilter\n; br_netfilter\n\noverlay\n");
+        CHECK(is_told());
+        node.write(file, "overlay\n\tbr-netfilter \n");
+        CHECK_FALSE(is_told());
+        node.remove(file);
+        node.write(file + ".off", "br_netfilter\n");
+        CHECK(is_told());
+    }
+    node.write("lib/modules/" + release + "/modules.builtin", "kernel/net/br_netfilter.ko\n");
+    CHECK_FALSE(is_told());
+    node.link("etc/modules-load.d/loop.conf", "loop.conf");
+    CHECK(examine_running(node).verdict == Verdict::unknown);
+}
+
 TEST_CASE("doctor modules: of an image every kernel counts, and what the machine that looks has loaded does not")
 {
     Kernel kernel{{common, nft}};
