@@ -95,7 +95,7 @@ private:
         for (const auto& place : doctor::all_places)
             if (to_string(place.variant) == backend && to_string(place.family) == family)
                 return place;
-        refuse(fmt::format("there is no family \"{}\" of a backend \"{}\"", family, backend));
+        refuse(fmt::format(R"(there is no family "{}" of a backend "{}")", family, backend));
         return doctor::all_places.front();
     }
 
@@ -107,7 +107,7 @@ private:
         if (text == "drop")
             return Verdict::drop;
         if (!text.empty())
-            refuse(fmt::format("the policy of a chain is \"accept\", \"drop\" or \"\", not \"{}\"", text));
+            refuse(fmt::format(R"(the policy of a chain is "accept", "drop" or "", not "{}")", text));
         return std::nullopt;
     }
 

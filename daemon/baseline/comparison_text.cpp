@@ -57,7 +57,7 @@ std::string seen_of(const Difference& difference)
     case Kind::added_chain: return fmt::format("{} is there", name);
     case Kind::number_of_chains: return fmt::format("{}: {}, and was {}", name, difference.is, difference.was);
     }
-    return name;
+    return {};
 }
 
 std::string last_line(const SavedBaseline& saved, const std::vector<Difference>& differences)

@@ -71,7 +71,8 @@ std::optional<std::chrono::seconds> age_of(pid_t pid)
     if (!start || ticks_a_second <= 0 || clock_gettime(CLOCK_BOOTTIME, &now) != 0)
         return std::nullopt;
     const auto started = static_cast<long long>(*start / static_cast<unsigned long long>(ticks_a_second));
-    return std::chrono::seconds{std::max<long long>(now.tv_sec - started, 0)};
+    // Both are cut to whole seconds: it is no older.
+    return std::chrono::seconds{std::max<long long>(now.tv_sec - started + 1, 1)};
 }
 
 std::string text_of(const Culprit& process)

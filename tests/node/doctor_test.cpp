@@ -92,6 +92,21 @@ TEST_CASE("doctor kubelet-chains: a kubelet that was told to make no chains")
     check_says(doctor(node, "kubelet-init"), "not_applicable", "kubelet makes no chains");
 }
 
+TEST_CASE("doctor xtables-lock: the units of who holds it and of who waits")
+{
+    const BootedNode node;
+    node.must_run({"systemd-run", "--quiet", "--unit=test-holder", "flock", "/run/xtables.lock", "sleep", "600"});
+    await("the lock was taken", [&] { return node.run({"flock", "-n", "/run/xtables.lock", "true"}).status != 0; });
+    check_says(doctor(node, "xtables-lock"), "ok", "(flock, of test-holder.service): for 500ms at least, at most ");
+    node.must_run({"systemd-run", "--quiet", "--unit=test-waiter", "flock", "/run/xtables.lock", "sleep", "600"});
+    const auto waits = [&] { return doctor(node, "xtables-lock").verdict == "warning"; };
+    await("somebody waited", waits, 50ms);
+    check_says(doctor(node, "xtables-lock"), "warning", "`systemctl status test-holder.service`");
+    check_says(doctor(node, "xtables-lock"), "warning", "(flock, of test-waiter.service)");
+    node.systemctl({"stop", "test-waiter", "test-holder"});
+    CHECK(doctor(node, "xtables-lock").text.find("test-holder") == std::string::npos);
+}
+
 TEST_CASE("doctor disruptors: a unit, and a timer, when each last ran, and ok when they are disabled")
 {
     BootedNode node;
