@@ -37,6 +37,7 @@ json chain_to_json(const ChainName& name, const NormalChain& chain)
             {"table", name.table},
             {"chain", name.chain},
             {"chains", chain.chains},
+            {"rule_count", chain.rule_count},
             {"policy", policy_text(chain)},
             {"rules", chain.rules}};
 }
@@ -114,7 +115,9 @@ private:
     void add_chain(const json& object)
     {
         ChainName name{.place = place_in(object), .table = text_in(object, "table"), .chain = text_in(object, "chain")};
-        NormalChain chain{.chains = count_in(object, "chains"), .policy = policy_in(object)};
+        NormalChain chain{.chains = count_in(object, "chains"),
+                          .rule_count = count_in(object, "rule_count"),
+                          .policy = policy_in(object)};
         for (const auto& rule : typed_member(object, "rules", json::value_t::array))
             if (rule.is_string())
                 chain.rules.insert(rule.get<std::string>());

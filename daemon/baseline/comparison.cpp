@@ -51,10 +51,25 @@ bool is_bare(std::string_view rule)
         rule, {"drop", "return", "accept", "match:comment drop", "match:comment return", "match:comment accept"});
 }
 
+// Rules of kubelet's and kube-proxy's that nothing makes more of, but somebody who adds them again and again.
+bool has_its_number(const Difference& difference)
+{
+    const auto& chain = difference.name.chain;
+    return chain.starts_with("KUBE-") && !stands_for_many(chain) && !lists_services(chain);
+}
+
+// A few more or less say nothing.
+bool is_another_number(std::size_t was, std::size_t is)
+{
+    constexpr std::size_t few = 10;
+    return std::max(was, is) > few && (was / 2 > is || is / 2 > was);
+}
+
 bool may_be_normal(const Difference& difference)
 {
     const auto& chain = difference.name.chain;
     switch (difference.kind) {
+    case Kind::number_of_rules: return !has_its_number(difference);
     case Kind::number_of_chains: return true;
     case Kind::missing_chain:
     case Kind::added_chain: return stands_for_many(chain) && !is_on_every_node(chain);
@@ -161,12 +176,16 @@ private:
                  .is = std::string{policy_text(*is)}});
         add_rules(Kind::missing_rule, name, *was, *is);
         add_rules(Kind::added_rule, name, *is, *was);
-        if (was->chains / 2 > is->chains || is->chains / 2 > was->chains)
-            add({.kind = Kind::number_of_chains,
-                 .name = name,
-                 .rule = {},
-                 .was = std::to_string(was->chains),
-                 .is = std::to_string(is->chains)});
+        // A base chain that is in one of them alone had no number written down in the other.
+        if (was->rule_count > 0 && is->rule_count > 0)
+            add_number(Kind::number_of_rules, name, was->rule_count, is->rule_count);
+        add_number(Kind::number_of_chains, name, was->chains, is->chains);
+    }
+
+    void add_number(Kind kind, const ChainName& name, std::size_t was, std::size_t is)
+    {
+        if (is_another_number(was, is))
+            add({.kind = kind, .name = name, .rule = {}, .was = std::to_string(was), .is = std::to_string(is)});
     }
 
     // Those of one that are not in the other.
@@ -199,6 +218,7 @@ std::string_view to_string(Difference::Kind kind)
     case Kind::missing_rule: return "missing_rule";
     case Kind::added_rule: return "added_rule";
     case Kind::added_chain: return "added_chain";
+    case Kind::number_of_rules: return "number_of_rules";
     case Kind::number_of_chains: return "number_of_chains";
     }
     return "";

@@ -19,12 +19,13 @@ struct Difference {
         missing_rule,
         added_rule,
         added_chain,
-        number_of_chains,  // of those that have the name: less than half as many, or more than twice
+        number_of_rules,   // less than half as many, or more than twice
+        number_of_chains,  // of those that have the name, likewise
     };
     Kind kind = Kind::missing_chain;
     ChainName name;    // of other_backend only the place, where they are now
     std::string rule;  // of missing_rule and added_rule
-    std::string was;   // of changed_policy, number_of_chains, other_backend
+    std::string was;   // of changed_policy, the numbers, other_backend
     std::string is;
     // Two healthy nodes differ so: by the Services, pods and network policies that there are.
     bool may_be_normal = false;

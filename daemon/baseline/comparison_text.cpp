@@ -31,6 +31,7 @@ std::string_view label_of(const Difference& difference)
     case Kind::changed_policy: return "changed";
     case Kind::added_rule:
     case Kind::added_chain: return "added";
+    case Kind::number_of_rules:
     case Kind::number_of_chains: return "number";
     }
     return "";
@@ -55,7 +56,8 @@ std::string seen_of(const Difference& difference)
     case Kind::missing_rule: return fmt::format("{} has no `{}`", name, difference.rule);
     case Kind::added_rule: return fmt::format("{} has `{}`", name, difference.rule);
     case Kind::added_chain: return fmt::format("{} is there", name);
-    case Kind::number_of_chains: return fmt::format("{}: {}, and was {}", name, difference.is, difference.was);
+    case Kind::number_of_rules: return fmt::format("{}: {} rules, and was {}", name, difference.is, difference.was);
+    case Kind::number_of_chains: return fmt::format("{}: {} chains, and was {}", name, difference.is, difference.was);
     }
     return {};
 }

@@ -101,6 +101,8 @@ void NormalRuleset::enter(const SurveyedRule& rule)
 void NormalRuleset::add_rule(const SurveyedRule& rule)
 {
     enter(rule);
+    if (entered_ != nullptr)
+        ++entered_->rule_count;
     const bool leads_in = rule.end == SurveyedRule::End::jump && is_owned(rule.table, rule.jump_to);
     if (entered_ == nullptr || (!is_owned_ && !leads_in))
         return;

@@ -34,11 +34,11 @@ Baseline healthy()
 {
     return {
         {name_of("filter", "INPUT"), {.policy = Verdict::accept, .rules = {"jump KUBE-FIREWALL"}}},
-        {name_of("filter", "KUBE-FIREWALL"), {.rules = {"match:conntrack drop"}}},
+        {name_of("filter", "KUBE-FIREWALL"), {.rule_count = 1, .rules = {"match:conntrack drop"}}},
         {name_of("filter", "KUBE-SERVICES"), {}},
         {name_of("filter", "cali-FORWARD"), {.rules = {"match:mark accept"}}},
         {name_of("nat", "KUBE-SERVICES"), {.rules = {"jump KUBE-NODEPORTS", "jump KUBE-SVC-*"}}},
-        {name_of("nat", "KUBE-SVC-*"), {.chains = 10, .policy = {}, .rules = {"jump KUBE-SEP-*"}}},
+        {name_of("nat", "KUBE-SVC-*"), {.chains = 20, .rule_count = 40, .policy = {}, .rules = {"jump KUBE-SEP-*"}}},
         {name_of("nat", "KUBE-SEP-*"), {.chains = 20, .policy = {}, .rules = {"target:DNAT"}}},
         {name_of("filter", "cali-tw-*"), {.chains = 30, .policy = {}, .rules = {"match:conntrack accept"}}},
     };
@@ -93,11 +93,12 @@ TEST_CASE("baseline: a ruleset is told by whose chains there are and which kinds
     ruleset.add_rule(rule("nat", "KUBE-SVC-TCOU7JCQXEZGVUNU", End::jump, "-d", "KUBE-SEP-BBBBBBBBBBBBBBBB"));
     ruleset.add_rule(rule("kube-proxy", "services", End::jump, "meta", "service-ULMVA6XW-ns1/svc1/tcp/p80"));
     const Baseline expected{
-        {name_of("filter", "INPUT"), {.policy = Verdict::accept, .rules = {"match:comment jump KUBE-FIREWALL"}}},
+        {name_of("filter", "INPUT"),
+         {.rule_count = 3, .policy = Verdict::accept, .rules = {"match:comment jump KUBE-FIREWALL"}}},
         {name_of("filter", "FORWARD"), {.policy = Verdict::drop}},
-        {name_of("filter", "KUBE-FIREWALL"), {.rules = {"match:conntrack drop", "drop", "nothing"}}},
-        {name_of("nat", "KUBE-SVC-*"), {.chains = 2, .policy = {}, .rules = {"-d jump KUBE-SEP-*"}}},
-        {name_of("kube-proxy", "services"), {.rules = {"meta jump service-*"}}},
+        {name_of("filter", "KUBE-FIREWALL"), {.rule_count = 4, .rules = {"match:conntrack drop", "drop", "nothing"}}},
+        {name_of("nat", "KUBE-SVC-*"), {.chains = 2, .rule_count = 2, .policy = {}, .rules = {"-d jump KUBE-SEP-*"}}},
+        {name_of("kube-proxy", "services"), {.rule_count = 1, .rules = {"meta jump service-*"}}},
     };
     CHECK(std::move(ruleset).finish() == expected);
 }
@@ -124,6 +125,9 @@ TEST_CASE("baseline: what breaks a node is named, and each of it by its name")
           Sentences{"ipv4 in nf_tables: nat KUBE-SERVICES has no `jump KUBE-NODEPORTS`"});
     CHECK(said([](Baseline& now) { now.erase(name_of("nat", "KUBE-SVC-*")); }, false) ==
           Sentences{"ipv4 in nf_tables: nat KUBE-SVC-* is not there"});
+    CHECK(said([](Baseline& now) { now[name_of("filter", "KUBE-FIREWALL")].rule_count = 11; }, false) ==
+          Sentences{"ipv4 in nf_tables: filter KUBE-FIREWALL: 11 rules, and was 1"});
+    CHECK(said([](Baseline& now) { now[name_of("filter", "KUBE-FIREWALL")].rule_count = 10; }, false) == Sentences{});
     CHECK(said([](Baseline& now) { now[name_of("filter", "KUBE-FIREWALL", legacy)] = {}; }, false) ==
           Sentences{"ipv4 in iptables-legacy's tables: filter KUBE-FIREWALL is there"});
 }
@@ -144,9 +148,11 @@ TEST_CASE("baseline: what differs between healthy nodes may be normal")
     check([](Baseline& now) { now[name_of("nat", "KUBE-SERVICES")].rules.insert("-d jump KUBE-MARK-MASQ"); },
           "ipv4 in nf_tables: nat KUBE-SERVICES has `-d jump KUBE-MARK-MASQ`");
     check([](Baseline& now) { now[name_of("nat", "KUBE-SVC-*")].chains = 4; },
-          "ipv4 in nf_tables: nat KUBE-SVC-*: 4, and was 10");
-    CHECK(said([](Baseline& now) { now[name_of("nat", "KUBE-SVC-*")].chains = 5; }, true) == Sentences{});
-    CHECK(said([](Baseline& now) { now[name_of("nat", "KUBE-SVC-*")].chains = 21; }, true) == Sentences{});
+          "ipv4 in nf_tables: nat KUBE-SVC-*: 4 chains, and was 20");
+    check([](Baseline& now) { now[name_of("nat", "KUBE-SVC-*")].rule_count = 82; },
+          "ipv4 in nf_tables: nat KUBE-SVC-*: 82 rules, and was 40");
+    CHECK(said([](Baseline& now) { now[name_of("nat", "KUBE-SVC-*")].chains = 10; }, true) == Sentences{});
+    CHECK(said([](Baseline& now) { now[name_of("nat", "KUBE-SVC-*")].chains = 41; }, true) == Sentences{});
     CHECK(said([](Baseline& now) { now[name_of("nat", "KUBE-SVC-*")].chains = ~std::size_t{0}; }, true).size() == 1);
 }
 

@@ -23,7 +23,8 @@ SavedBaseline example()
 {
     return {.node = "node-a",
             .saved = "2026-11-28T08:00:00.000000Z",
-            .baseline = {{name_of("nat", "KUBE-SVC-*"), {.chains = 12, .policy = {}, .rules = {"jump KUBE-SEP-*"}}},
+            .baseline = {{name_of("nat", "KUBE-SVC-*"),
+                          {.chains = 12, .rule_count = 34, .policy = {}, .rules = {"jump KUBE-SEP-*"}}},
                          {name_of("filter", "FORWARD"), {.chains = 1, .policy = Verdict::drop, .rules = {}}}}};
 }
 
@@ -66,7 +67,8 @@ TEST_CASE("baseline file: what is missing or of another type is named")
         object.erase(member);
         CHECK(refusal_of(object.dump()) == fmt::format("no baseline: \"{}\" is missing or of another type", member));
     }
-    for (const auto* const member : {"backend", "family", "table", "chain", "chains", "policy", "rules"}) {
+    for (const auto* const member :
+         {"backend", "family", "table", "chain", "chains", "rule_count", "policy", "rules"}) {
         CAPTURE(member);
         auto object = example_json();
         object["chains"][0][member] = {{"of", "another type"}};
