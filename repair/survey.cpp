@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "repair/survey.hpp"
 
+#include <utility>
+
 namespace chainkeeper::repair {
 
 namespace {
@@ -28,7 +30,7 @@ const SurveyedChain* Survey::find(std::string_view table, std::string_view chain
 
 void Surveyor::begin_again()
 {
-    survey_ = {};
+    before_ = std::exchange(survey_, {});
     table_ = nullptr;
     chain_ = nullptr;
     entered_.clear();
@@ -51,7 +53,8 @@ void Surveyor::add_rule(const SurveyedRule& rule)
     ++chain_->rules;
     if (is_counted_ && chain_->references > 0)
         --chain_->references;
-    if (!fingerprints_.insert(rule.fingerprint).second)
+    const bool is_repeated = !fingerprints_.insert(rule.fingerprint).second;
+    if (is_repeated)
         ++chain_->repeated;
     const bool ends_all =
         !rule.narrows && (rule.end == SurveyedRule::End::drop || rule.end == SurveyedRule::End::return_);
@@ -59,7 +62,8 @@ void Surveyor::add_rule(const SurveyedRule& rule)
         chain_->bare.push_back({.number = chain_->rules,
                                 .verdict = rule.end == SurveyedRule::End::drop ? Verdict::drop : Verdict::return_});
     if (rule.end == SurveyedRule::End::jump)
-        count_jump(rule);
+        count_jump(rule, is_repeated);
+    is_ended_ = is_ended_ || ends_all || (!rule.narrows && rule.end == SurveyedRule::End::accept);
 }
 
 void Surveyor::enter(std::string_view table, std::string_view chain)
@@ -70,13 +74,16 @@ void Surveyor::enter(std::string_view table, std::string_view chain)
     table_ = &there;
     chain_ = &entry_of(there.chains, chain);
     entered_ = chain;
+    is_ended_ = false;
     fingerprints_.clear();
 }
 
-void Surveyor::count_jump(const SurveyedRule& rule)
+void Surveyor::count_jump(const SurveyedRule& rule, bool is_repeated)
 {
-    if (chain_->is_base)
+    if (chain_->is_base && !rule.narrows && !is_ended_)
         chain_->jumps.emplace(rule.jump_to);
+    if (chain_->is_base && is_repeated)
+        chain_->repeated_jumps.emplace(rule.jump_to);
     if (!is_counted_)
         ++entry_of(table_->chains, rule.jump_to).references;
 }

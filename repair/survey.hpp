@@ -40,6 +40,7 @@ struct SurveyedHeader {
 struct BareVerdict {
     std::size_t number = 0;  // in its chain, from 1
     Verdict verdict = Verdict::drop;
+    bool operator==(const BareVerdict&) const = default;
 };
 
 struct SurveyedChain {
@@ -47,15 +48,19 @@ struct SurveyedChain {
 
     bool is_base = false;
     std::size_t rules = 0;
-    std::size_t repeated = 0;         // rules that are the same as one before them
-    std::size_t references = 0;       // rules and elements of maps that lead here
-    std::set<std::string> jumps{};    // from a base chain
-    std::vector<BareVerdict> bare{};  // the first most_bare of them
+    std::size_t repeated = 0;    // rules that are the same as one before them
+    std::size_t references = 0;  // rules and elements of maps that lead here
+    // Of a base chain: what every packet is sent to, unless a rule has ended the way of it before.
+    std::set<std::string> jumps{};
+    std::set<std::string> repeated_jumps{};  // and what a rule leads to that is the same as one before it
+    std::vector<BareVerdict> bare{};         // the first most_bare of them
+    bool operator==(const SurveyedChain&) const = default;
 };
 
 struct SurveyedTable {
     std::size_t rules = 0;
     std::map<std::string, SurveyedChain, std::less<>> chains{};
+    bool operator==(const SurveyedTable&) const = default;
 };
 
 // A ruleset of one family, whole, by counts: 100,000 chains are some 30 MB.
@@ -64,6 +69,7 @@ struct Survey {
 
     // nullptr where there is none.
     [[nodiscard]] const SurveyedChain* find(std::string_view table, std::string_view chain) const;
+    bool operator==(const Survey&) const = default;
 };
 
 // Is told of a ruleset: first the chains of a table, then their rules, chain by chain. What views point at is gone when
@@ -77,8 +83,10 @@ public:
     RulesetSink& operator=(RulesetSink&&) = delete;
     virtual ~RulesetSink() = default;
 
-    // All that was told is void: the ruleset changed meanwhile.
+    // The ruleset changed meanwhile: it is told from the beginning.
     virtual void begin_again() = 0;
+    // What was told since is what was told before, so that nothing of it has changed: something else has.
+    [[nodiscard]] virtual bool is_as_before() const = 0;
     virtual void add_chain(const SurveyedHeader& header) = 0;
     virtual void add_rule(const SurveyedRule& rule) = 0;
 };
@@ -87,19 +95,22 @@ public:
 class Surveyor final : public RulesetSink {
 public:
     void begin_again() override;
+    [[nodiscard]] bool is_as_before() const override { return before_ && *before_ == survey_; }
     void add_chain(const SurveyedHeader& header) override;
     void add_rule(const SurveyedRule& rule) override;
     [[nodiscard]] Survey finish() && { return std::move(survey_); }
 
 private:
     void enter(std::string_view table, std::string_view chain);
-    void count_jump(const SurveyedRule& rule);
+    void count_jump(const SurveyedRule& rule, bool is_repeated);
 
     Survey survey_;
+    std::optional<Survey> before_;
     SurveyedTable* table_ = nullptr;  // of the last rule, and its chain
     SurveyedChain* chain_ = nullptr;
     std::string entered_;
     bool is_counted_ = false;                         // the kernel has counted the references
+    bool is_ended_ = false;                           // no packet gets to the rules that follow in the chain
     std::unordered_set<std::uint64_t> fingerprints_;  // of the rules of the chain
 };
 

@@ -6,9 +6,8 @@
 #include "repair/legacy/survey.hpp"
 #include "repair/nft/survey.hpp"
 
-#include <algorithm>
-#include <array>
 #include <chrono>
+#include <utility>
 
 namespace chainkeeper::daemon::baseline {
 
@@ -18,9 +17,6 @@ using repair::SurveyedRule;
 
 // While kube-proxy writes, again and again: many Services take some 4 s.
 constexpr std::chrono::seconds patience{15};
-
-// Whose base chains are anybody's. Those of other tables of nf_tables are their owners' business.
-constexpr std::array<std::string_view, 5> shared_tables{"raw", "mangle", "nat", "filter", "security"};
 
 bool is_owned(std::string_view table, std::string_view chain)
 {
@@ -68,7 +64,7 @@ repair::Result<void> read(const Place& place, repair::RulesetSink& sink)
 
 void NormalRuleset::begin_again()
 {
-    baseline_.clear();
+    before_ = std::exchange(baseline_, {});
     table_.clear();
     chain_.clear();
     entered_ = nullptr;
@@ -76,7 +72,8 @@ void NormalRuleset::begin_again()
 
 void NormalRuleset::add_chain(const repair::SurveyedHeader& header)
 {
-    const bool is_shared = header.policy && std::ranges::find(shared_tables, header.table) != shared_tables.end();
+    // The base chains of other tables of nf_tables are their owners' business.
+    const bool is_shared = header.policy && doctor::is_table_of_iptables(header.table);
     if (!is_shared && !is_owned(header.table, header.chain))
         return;
     const auto [entry, is_new] = baseline_.try_emplace(

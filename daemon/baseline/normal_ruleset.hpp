@@ -5,6 +5,7 @@
 #include "repair/error.hpp"
 #include "repair/survey.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@ public:
     explicit NormalRuleset(Place place) : place_{place} {}
 
     void begin_again() override;
+    [[nodiscard]] bool is_as_before() const override { return before_ && *before_ == baseline_; }
     void add_chain(const repair::SurveyedHeader& header) override;
     void add_rule(const repair::SurveyedRule& rule) override;
     [[nodiscard]] Baseline finish() &&;
@@ -26,6 +28,7 @@ private:
 
     Place place_;
     Baseline baseline_;
+    std::optional<Baseline> before_;
     std::string table_;  // of the last rule, and its chain
     std::string chain_;
     bool is_owned_ = false;

@@ -31,14 +31,13 @@ struct Seen {
     Variants rules;       // any, in a table that iptables has
 };
 
-// Those that find the backend by themselves, in a container that has an iptables of its own.
+// Those that run the `iptables` of a container of their own. Calico's Felix and azure-npm run iptables-nft and
+// iptables-legacy by these names, whatever `iptables` is.
 constexpr std::array network_programs{
-    std::string_view{"kube-proxy"},   std::string_view{"kube-router"}, std::string_view{"flanneld"},
-    std::string_view{"calico-node"},  std::string_view{"azure-npm"},   std::string_view{"cilium-agent"},
-    std::string_view{"antrea-agent"}, std::string_view{"aws-vpc-cni"}, std::string_view{"weaver"},
+    std::string_view{"kube-proxy"},   std::string_view{"kube-router"},  std::string_view{"flanneld"},
+    std::string_view{"cilium-agent"}, std::string_view{"antrea-agent"}, std::string_view{"aws-vpc-cni"},
+    std::string_view{"weaver"},
 };
-constexpr std::array iptables_tables{std::string_view{"raw"}, std::string_view{"mangle"}, std::string_view{"nat"},
-                                     std::string_view{"filter"}, std::string_view{"security"}};
 constexpr std::array iptables_paths{"/usr/sbin/iptables", "/sbin/iptables", "/usr/local/sbin/iptables"};
 
 bool has_rules(const Survey& survey)
@@ -111,13 +110,43 @@ void judge_version(Judgement& judgement, std::string_view version)
             "Install a newer iptables than 1.8.2");
 }
 
-// "kubelet" or whoever else's iptables writes to the one place, while what is there is in the other.
-void judge_variant(Judgement& judgement, std::string_view whose, IptablesVariant variant, const Variants& used)
+// What shows which backend the node uses: kubelet's hint, or kube-proxy's chains where that is gone.
+struct Used {
+    Variants variants;
+    std::string_view what;
+};
+
+Used used_of(const std::map<Family, Seen>& seen)
 {
-    if (used.size() == 1 && !used.contains(variant))
+    Variants hint;
+    Variants kube_proxy;
+    for (const auto& [family, of_family] : seen) {
+        hint.insert(of_family.hint.begin(), of_family.hint.end());
+        kube_proxy.insert(of_family.kube_proxy.begin(), of_family.kube_proxy.end());
+    }
+    return hint.empty() ? Used{.variants = std::move(kube_proxy), .what = "kube-proxy's chains are"}
+                        : Used{.variants = std::move(hint), .what = "kubelet's hint is"};
+}
+
+// One family in each: each by itself is as it should be.
+void judge_families(Judgement& judgement, const Used& used)
+{
+    if (used.variants.size() > 1 && judgement.verdict == Verdict::ok)
         judgement.add(
             Verdict::critical,
-            fmt::format("{} writes to {}, and kubelet's hint is in {}", whose, place_of(variant), place_of_only(used)),
+            fmt::format("{} in nf_tables for one family, and in iptables-legacy's tables for the other", used.what),
+            "Have iptables and ip6tables be of the same kind (`update-alternatives --config ip6tables`), then "
+            "reboot");
+}
+
+// "kubelet" or whoever else's iptables writes to the one place, while what is there is in the other.
+void judge_variant(Judgement& judgement, std::string_view whose, IptablesVariant variant, const Used& used)
+{
+    if (used.variants.size() == 1 && !used.variants.contains(variant))
+        judgement.add(
+            Verdict::critical,
+            fmt::format("{} writes to {}, and {} in {}", whose, place_of(variant), used.what,
+                        place_of_only(used.variants)),
             "Give the node and its containers iptables of the same kind (`update-alternatives --config iptables`)");
 }
 
@@ -142,7 +171,7 @@ Found<std::optional<IptablesVariant>> variant_in_container(const Root& root)
 }
 
 // Those who find the backend by themselves have an iptables of their own. What has ended meanwhile is left out.
-void judge_containers(Judgement& judgement, const Root& root, const Variants& used)
+void judge_containers(Judgement& judgement, const Root& root, const Used& used)
 {
     const auto processes = processes_named(root, network_programs);
     if (!processes)
@@ -167,18 +196,17 @@ Judgement BackendCheck::examine(const Node& node) const
     });
     if (node.is_image())
         return judgement;
-    Variants hint;
-    for (const auto& [family, of_family] : seen) {
+    for (const auto& [family, of_family] : seen)
         judge_family(judgement, family, of_family);
-        hint.insert(of_family.hint.begin(), of_family.hint.end());
-    }
+    const auto used = used_of(seen);
+    judge_families(judgement, used);
     const auto answer = repair::run_command({"iptables", "-V"}, std::chrono::seconds{1});
     const auto variant = answer ? repair::variant_in(answer->output) : std::nullopt;
     if (variant) {
         judge_version(judgement, version_in(answer->output));
-        judge_variant(judgement, "iptables of this node", *variant, hint);
+        judge_variant(judgement, "iptables of this node", *variant, used);
     }
-    judge_containers(judgement, node.root, hint);
+    judge_containers(judgement, node.root, used);
     if (judgement.evidence.empty())
         judgement.add(Verdict::ok, variant ? fmt::format("iptables {} writes to {}, and so does all else",
                                                          version_in(answer->output), place_of(*variant))

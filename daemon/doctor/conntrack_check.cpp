@@ -4,8 +4,10 @@
 #include "daemon/doctor/kernel_number.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 namespace chainkeeper::daemon::doctor {
@@ -66,29 +68,51 @@ void judge_room(Judgement& judgement, std::uint64_t count, std::uint64_t limit, 
         judgement.add(Verdict::ok, std::move(seen));
 }
 
-void judge_column(Judgement& judgement, const std::string& statistics, std::string_view column, std::string_view step)
+struct Losses {
+    std::string_view column;
+    std::string_view step;
+};
+constexpr std::array all_losses{
+    Losses{"insert_failed",
+           "See whose packets race for one connection: DNS over UDP does, from one socket twice at once"},
+    Losses{"drop", "See whether the table is full or memory is short: `dmesg -T` has \"nf_conntrack: table full\""},
+};
+
+// The counters go on from the start of the kernel, and never go back: what counts is what is lost now.
+void judge_growth(Judgement& judgement, const Losses& losses, const std::string& before, const std::string& after)
 {
-    const auto total = total_of(statistics, column);
-    if (!total)
-        return judgement.add_unknown(fmt::format("{}: holds no numbers for {}", statistics_file, column));
-    if (*total > 0)
-        judgement.add(Verdict::warning, fmt::format("{} = {} since the start", column, *total), step);
+    const auto first = total_of(before, losses.column);
+    const auto last = total_of(after, losses.column);
+    if (!first || !last)
+        return judgement.add_unknown(fmt::format("{}: holds no numbers for {}", statistics_file, losses.column));
+    const bool grows = *last > *first;
+    judgement.add(grows ? Verdict::warning : Verdict::ok,
+                  grows ? fmt::format("{} grows: {} more within {} ms, {} since the start", losses.column,
+                                      *last - *first, loss_watch.count(), *last)
+                        : fmt::format("{} = {}, and does not grow", losses.column, *last),
+                  grows ? losses.step : "");
+}
+
+bool any_lost(const std::string& statistics)
+{
+    return std::ranges::any_of(all_losses,
+                               [&](const Losses& losses) { return total_of(statistics, losses.column) != 0U; });
 }
 
 void judge_losses(Judgement& judgement, const Root& root)
 {
-    const auto statistics = root.text(statistics_file);
-    if (!statistics)
-        return judgement.add_unknown(statistics.error());
-    if (!*statistics)
+    const auto before = root.text(statistics_file);
+    if (!before)
+        return judgement.add_unknown(before.error());
+    if (!*before)
         return judgement.add(Verdict::ok, fmt::format("{} is not there: losses are not counted", statistics_file));
-    const auto before = judgement.evidence.size();
-    judge_column(judgement, **statistics, "insert_failed",
-                 "Look again in a minute: where it grows, two packets of one connection race (DNS over UDP does)");
-    judge_column(judgement, **statistics, "drop",
-                 "Look again in a minute: where it grows, the table is full, or memory is short");
-    if (judgement.evidence.size() == before)
-        judgement.add(Verdict::ok, "insert_failed = 0, drop = 0");
+    if (any_lost(**before))
+        std::this_thread::sleep_for(loss_watch);
+    const auto after = root.text(statistics_file);
+    if (!after)
+        return judgement.add_unknown(after.error());
+    for (const auto& losses : all_losses)
+        judge_growth(judgement, losses, **before, after->value_or(""));
 }
 
 }  // namespace

@@ -3,10 +3,15 @@
 
 #include "daemon/doctor/check.hpp"
 
+#include <chrono>
+
 namespace chainkeeper::daemon::doctor {
 
 // In percent of nf_conntrack_max: above it, new connections are dropped any moment. The policy says what to warn of.
 inline constexpr unsigned conntrack_critical = 95;
+
+// For so long it is watched whether losses grow, where there ever were some.
+inline constexpr std::chrono::milliseconds loss_watch{500};
 
 // Is there room for new connections? A full table drops what opens one ("nf_conntrack: table full, dropping packet").
 class ConntrackCheck final : public Check {

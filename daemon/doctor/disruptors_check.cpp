@@ -24,6 +24,7 @@ using Histories = std::optional<UnitHistories>;  // nothing: nobody can be asked
 constexpr std::size_t longest_command = 120;
 constexpr std::string_view service = ".service";
 constexpr std::string_view timer = ".timer";
+constexpr std::string_view ufw = "ufw.service";
 constexpr std::array cron_folders{"/etc/cron.d",      "/etc/cron.hourly",  "/etc/cron.daily",
                                   "/etc/cron.weekly", "/etc/cron.monthly", "/var/spool/cron/crontabs",
                                   "/var/spool/cron"};
@@ -62,6 +63,17 @@ std::string state_of(const UnitHistory& history)
                        history.active ? "active" : "");
 }
 
+// Its unit is enabled and active where it does nothing, which is how Ubuntu installs it.
+bool ufw_is_on(const Root& root)
+{
+    bool is_on = false;
+    const auto lines = root.each_line("/etc/ufw/ufw.conf", [&](std::string_view line) {
+        if (line.starts_with("ENABLED="))
+            is_on = line.starts_with("ENABLED=yes");
+    });
+    return is_on || !lines || !*lines;  // what cannot be told may be on
+}
+
 void judge_unit(Judgement& judgement, const Root& root, const Histories& histories, const std::string& unit,
                 std::vector<std::string>& harmless)
 {
@@ -71,6 +83,8 @@ void judge_unit(Judgement& judgement, const Root& root, const Histories& histori
     if (!history->exists)
         return;
     const auto when = time_of(histories, *history, "started, stopped or reloaded");
+    if (unit == ufw && !ufw_is_on(root))
+        return harmless.push_back(fmt::format("{} (ufw is off)", unit));
     if (!will_run(*history))
         return harmless.push_back(history->last_ran ? fmt::format("{} ({}; {})", unit, history->enablement, when)
                                                     : fmt::format("{} ({})", unit, history->enablement));

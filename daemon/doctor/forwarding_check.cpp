@@ -15,6 +15,7 @@ const std::string ipv4 = "/proc/sys/net/ipv4/";
 const std::string forward_file = ipv4 + "ip_forward";
 const std::string interfaces_folder = ipv4 + "conf";
 const std::string bridge_file = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+const std::string devices_folder = "/sys/class/net";
 
 void judge_forwarding(Judgement& judgement, std::uint64_t forwards)
 {
@@ -25,15 +26,39 @@ void judge_forwarding(Judgement& judgement, std::uint64_t forwards)
         judgement.add(Verdict::ok, fmt::format("net.ipv4.ip_forward = {}", forwards));
 }
 
+// Network plugins that route, and do not bridge, have none. An interface may go meanwhile.
+Found<std::string> any_bridge(const Root& root)
+{
+    const auto devices = root.names(devices_folder);
+    if (!devices)
+        return tl::unexpected(devices.error());
+    for (const auto& device : devices->value_or(std::vector<std::string>{}))
+        if (const auto bridge = root.names(fmt::format("{}/{}/bridge", devices_folder, device)); bridge && *bridge)
+            return device;
+    return std::nullopt;
+}
+
+void judge_no_bridge_filter(Judgement& judgement, const Root& root)
+{
+    const auto bridge = any_bridge(root);
+    if (!bridge)
+        judgement.add_unknown(bridge.error());
+    else if (!*bridge)
+        judgement.add(Verdict::ok, "br_netfilter is not loaded, and there is no bridge");
+    else
+        judgement.add(
+            Verdict::warning,
+            fmt::format("br_netfilter is not loaded: iptables does not see what passes the bridge {}", **bridge),
+            "Where pods are on that bridge: modprobe br_netfilter, and name it in /etc/modules-load.d");
+}
+
 void judge_bridge(Judgement& judgement, const Root& root)
 {
     const auto calls = kernel_number(root, bridge_file);
     if (!calls)
         judgement.add_unknown(calls.error());
     else if (!*calls)
-        judgement.add(Verdict::warning,
-                      "br_netfilter is not loaded: iptables does not see what passes a bridge between pods",
-                      "Where pods are on a bridge: modprobe br_netfilter, and name it in /etc/modules-load.d");
+        judge_no_bridge_filter(judgement, root);
     else if (**calls == 0)
         judgement.add(Verdict::warning,
                       "net.bridge.bridge-nf-call-iptables = 0: iptables does not see what passes a bridge between pods",

@@ -119,7 +119,7 @@ private:
             add(Verdict::critical, fmt::format("{} {} is missing", way.table, way.chain));
         else if (chain->rules == 0 && !way.from.empty())
             add(Verdict::critical, fmt::format("{} {} is empty", way.table, way.chain));
-        else if (chain->references == 0)
+        else if (chain->references == 0 && chain->rules > 0)
             add(Verdict::critical, fmt::format("{} {}: nothing leads to it", way.table, way.chain));
         else
             return true;
@@ -173,12 +173,20 @@ private:
         std::vector<std::string> repeated;
         for (const auto& [table_name, table] : survey_.tables)
             for (const auto& [name, chain] : table.chains)
-                if (chain.repeated > 0 &&
-                    (chain.is_base || name.starts_with("KUBE-") || table_name == mode_.service_table))
+                if (is_his_and_repeated(table_name, name, chain))
                     repeated.push_back(fmt::format("{} {} ({})", table_name, name, chain.repeated));
         if (!repeated.empty())
             add(Verdict::warning, fmt::format("rules stand there more than once: {}", short_list(repeated)),
                 "Find who adds them again and again: one whose `iptables -C` does not know its own rule");
+    }
+
+    // Of a base chain that others use as well, the ways to kube-proxy's chains alone.
+    static bool is_his_and_repeated(std::string_view table, std::string_view name, const SurveyedChain& chain)
+    {
+        if (name.starts_with("KUBE-") || table == "kube-proxy")
+            return chain.repeated > 0;
+        return std::ranges::any_of(chain.repeated_jumps,
+                                   [](const std::string& target) { return target.starts_with("KUBE-"); });
     }
 
     Judgement& judgement_;

@@ -71,14 +71,17 @@ void judge_age(Judgement& judgement, const std::string& family, const FamilySync
                   see_log);
 }
 
+// A sync that failed is tried again: what was written since has all of it.
 void judge_failures(Judgement& judgement, const std::string& family, const FamilySyncs& syncs)
 {
+    const bool is_wanted = syncs.last_queued && (!syncs.last_synced || *syncs.last_queued > *syncs.last_synced);
     for (const auto& [what, count] : {std::pair{"iptables-restore", syncs.restore_failures},
                                       std::pair{"the nftables transaction", syncs.nftables_failures}})
         if (count > 0)
-            judgement.add(Verdict::warning,
-                          fmt::format("{}{} failed {:.0f} times since kube-proxy started", family, what, count),
-                          "Look again in a minute: where it grows, kube-proxy's log has the error");
+            judgement.add(is_wanted ? Verdict::warning : Verdict::ok,
+                          fmt::format("{}{} failed {:.0f} times since kube-proxy started{}", family, what, count,
+                                      is_wanted ? ", and a sync is wanted" : ", and a sync has succeeded after it"),
+                          is_wanted ? see_log : "");
     if (syncs.partial_restore_failures > 0)
         judgement.add(Verdict::ok, fmt::format("{}{:.0f} partial writes failed, after which it writes all", family,
                                                syncs.partial_restore_failures));

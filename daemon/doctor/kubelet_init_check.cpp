@@ -62,6 +62,12 @@ void judge_silence(Judgement& judgement, const InitSeen& seen, repair::Family fa
         return judgement.add(Verdict::unknown,
                              fmt::format("{}: kubelet has just started, and has not reported yet", protocol_of(family)),
                              "Look again in half a minute");
+    // It writes a line for each family, one right after the other.
+    if (!seen.init.reports.empty())
+        return judgement.add(Verdict::ok,
+                             fmt::format("{}: kubelet has left it out, as it does from 1.33 on where the iptables of a "
+                                         "family does not work",
+                                         protocol_of(family)));
     judgement.add(
         Verdict::unknown,
         fmt::format("{}: the journal has no word of kubelet's chains of this start of it: it may be gone from "

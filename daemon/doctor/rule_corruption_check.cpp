@@ -37,10 +37,13 @@ std::string describe(const Place& place, std::string_view table, std::string_vie
 // What is to be done with it.
 std::string step_for(const Place& place, std::string_view table, std::string_view chain, const BareVerdict& bare)
 {
-    return fmt::format(
-        "`{} -D {} {}` takes it out; then have its owner write its rules again (restart it), and find who "
-        "rewrites them: `chainkeeper history`",
-        command_for(place, table), chain, bare.number);
+    constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    constexpr std::string_view then =
+        "have its owner write its rules again (restart it), and find who rewrites them: `chainkeeper history`";
+    // No command is made of a name that a shell would take for more than a name, nor for a table that iptables lacks.
+    if (!is_table_of_iptables(table) || chain.find_first_not_of(plain) != std::string_view::npos)
+        return fmt::format("Take it out; then {}", then);
+    return fmt::format("`{} -D {} {}` takes it out; then {}", command_for(place, table), chain, bare.number, then);
 }
 
 void judge_table(Judgement& judgement, const Place& place, const std::string& table,

@@ -5,6 +5,7 @@
 #include "repair/legacy/survey.hpp"
 #include "repair/nft/survey.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 
@@ -27,6 +28,11 @@ Surveyed survey(const Place& place)
 std::string to_string(const Place& place)
 {
     return fmt::format("{} in {}", to_string(place.family), place_of(place.variant));
+}
+
+bool is_table_of_iptables(std::string_view name)
+{
+    return std::ranges::find(iptables_tables, name) != iptables_tables.end();
 }
 
 std::string command_for(const Place& place, std::string_view table)

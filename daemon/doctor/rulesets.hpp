@@ -29,8 +29,12 @@ inline constexpr std::array all_places{Place{repair::IptablesVariant::nft, repai
                                        Place{repair::IptablesVariant::legacy, repair::Family::ipv6}};
 // "ipv4 in nf_tables", "ipv6 in iptables-legacy's tables"
 std::string to_string(const Place& place);
+bool is_table_of_iptables(std::string_view name);
 // "ip6tables-nft -t nat": a command that works there.
 std::string command_for(const Place& place, std::string_view table);
+
+// All that iptables has, in either backend.
+inline constexpr std::array<std::string_view, 5> iptables_tables{"raw", "mangle", "nat", "filter", "security"};
 
 class Rulesets {
 public:

@@ -12,9 +12,12 @@ namespace chainkeeper::daemon::doctor {
 namespace {
 
 constexpr std::array files{
-    "/etc/systemd/scripts/ip4save", "/etc/systemd/scripts/ip6save", "/etc/iptables/rules.v4", "/etc/iptables/rules.v6",
-    "/etc/sysconfig/iptables",      "/etc/sysconfig/ip6tables",     "/etc/nftables.conf",
+    "/etc/systemd/scripts/ip4save", "/etc/systemd/scripts/ip6save", "/etc/iptables/rules.v4",
+    "/etc/iptables/rules.v6",       "/etc/sysconfig/iptables",      "/etc/sysconfig/ip6tables",
+    "/etc/nftables.conf",           "/etc/sysconfig/nftables.conf",
 };
+// What nftables.conf may include: every file in them counts.
+constexpr std::array nft_folders{"/etc/nftables.d", "/etc/nftables"};
 
 // A node of 50,000 Services saves 100,000 of them.
 constexpr std::size_t most_chains = 1000;
@@ -56,6 +59,26 @@ void judge(Judgement& judgement, const std::string& file, const std::set<std::st
                     file));
 }
 
+void judge_file(Judgement& judgement, const Root& root, const std::string& file)
+{
+    std::set<std::string> chains;
+    const auto lines = root.each_line(file, [&](std::string_view line) { add_saved_chains(chains, line); });
+    if (!lines)
+        judgement.add_unknown(lines.error());
+    else if (*lines)
+        judge(judgement, file, chains);
+}
+
+void judge_folder(Judgement& judgement, const Root& root, std::string_view folder)
+{
+    const auto names = root.names(std::string{folder});
+    if (!names)
+        return judgement.add_unknown(names.error());
+    for (const auto& name : names->value_or(std::vector<std::string>{}))
+        if (name.ends_with(".nft") || name.ends_with(".conf"))
+            judge_file(judgement, root, fmt::format("{}/{}", folder, name));
+}
+
 }  // namespace
 
 void add_saved_chains(std::set<std::string>& chains, std::string_view line)
@@ -76,14 +99,10 @@ void add_saved_chains(std::set<std::string>& chains, std::string_view line)
 Judgement SavedRulesCheck::examine(const Node& node) const
 {
     Judgement judgement;
-    for (const std::string file : files) {
-        std::set<std::string> chains;
-        const auto lines = node.root.each_line(file, [&](std::string_view line) { add_saved_chains(chains, line); });
-        if (!lines)
-            judgement.add_unknown(lines.error());
-        else if (*lines)
-            judge(judgement, file, chains);
-    }
+    for (const auto* const file : files)
+        judge_file(judgement, node.root, file);
+    for (const auto* const folder : nft_folders)
+        judge_folder(judgement, node.root, folder);
     if (judgement.evidence.empty())
         return {.verdict = Verdict::not_applicable, .evidence = {"no rules are saved where a restart would find them"}};
     return judgement;

@@ -15,6 +15,7 @@ constexpr std::array folders{"/etc/systemd/system", "/run/systemd/system", "/usr
 constexpr std::array<std::string_view, 3> links_of{".wants", ".requires", ".upholds"};
 // No unit that is meant to be read has more.
 constexpr std::size_t most_lines = 1000;
+constexpr std::size_t longest_joined = 16384;
 
 bool starts_others(const std::string& folder)
 {
@@ -40,6 +41,36 @@ tl::expected<void, std::string> each_name(const Root& root, Each each)
     return {};
 }
 
+// False where there is no such file.
+tl::expected<bool, std::string> add_lines(const Root& root, const std::string& file, std::vector<std::string>& lines)
+{
+    bool goes_on = false;
+    const auto read = root.each_line(file, [&](std::string_view line) {
+        const bool will_go_on = line.ends_with('\\');
+        if (will_go_on)
+            line.remove_suffix(1);
+        if (goes_on)
+            lines.back().append(line, 0, longest_joined - std::min(longest_joined, lines.back().size()));
+        else if (lines.size() < most_lines)
+            lines.emplace_back(line);
+        goes_on = will_go_on && !lines.empty();
+    });
+    return read.map([](const auto& count) { return count.has_value(); });
+}
+
+tl::expected<void, std::string> add_drop_ins(const Root& root, const std::string& folder,
+                                             std::vector<std::string>& lines)
+{
+    const auto names = root.names(folder);
+    if (!names)
+        return tl::unexpected(names.error());
+    for (const auto& name : names->value_or(std::vector<std::string>{}))
+        if (name.ends_with(".conf"))
+            if (const auto read = add_lines(root, file_of(folder, name), lines); !read)
+                return tl::unexpected(read.error());
+    return {};
+}
+
 }  // namespace
 
 tl::expected<std::set<std::string>, std::string> UnitFiles::ending_in(std::string_view suffix) const
@@ -60,15 +91,15 @@ tl::expected<std::vector<std::string>, std::string> UnitFiles::lines_of(const st
     if (!masked || *masked)
         return masked ? tl::expected<std::vector<std::string>, std::string>{lines} : tl::unexpected(masked.error());
     for (const std::string folder : folders) {
-        const auto read = root_.each_line(file_of(folder, unit), [&](std::string_view line) {
-            if (lines.size() < most_lines)
-                lines.emplace_back(line);
-        });
+        const auto read = add_lines(root_, file_of(folder, unit), lines);
         if (!read)
             return tl::unexpected(read.error());
         if (*read)
             break;
     }
+    for (const std::string folder : folders)
+        if (const auto read = add_drop_ins(root_, file_of(folder, unit) + ".d", lines); !read)
+            return tl::unexpected(read.error());
     return lines;
 }
 

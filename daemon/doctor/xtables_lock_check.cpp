@@ -45,9 +45,10 @@ tl::expected<LockSeen, std::string> look(const Root& root, const LockedFile& fil
 }
 
 // The last look: of when it was not the first's holder any more, or of the end.
-tl::expected<LockSeen, std::string> watch(const Root& root, const LockedFile& file, const LockSeen& first)
+tl::expected<LockSeen, std::string> watch(const Root& root, const LockedFile& file, const LockSeen& first,
+                                          std::chrono::milliseconds length)
 {
-    const auto end = Clock::now() + lock_watch;
+    const auto end = Clock::now() + length;
     auto seen = tl::expected<LockSeen, std::string>{first};
     while (seen && seen->holder == first.holder && Clock::now() < end) {
         std::this_thread::sleep_for(between_looks);
@@ -100,18 +101,52 @@ std::string step_of(const LockHolder& holder, pid_t pid)
                        where);
 }
 
-void judge_held(Judgement& judgement, const path& file, const LockSeen& seen, policies::Duration limit)
+struct Held {
+    LockSeen seen;
+    LockHolder holder;
+    std::chrono::milliseconds watched;
+};
+
+void judge_held(Judgement& judgement, const path& file, const Held& held, policies::Duration limit)
 {
-    const auto holder = lock_holder(*seen.holder, file, seen.waiters);
+    const auto& [seen, holder, watched] = held;
     const auto bound = holder.age ? fmt::format("at most {}", policies::to_string(policies::Duration{*holder.age}))
                                   : std::string{"how long is not known"};
     const auto verdict = verdict_of(holder, !seen.waiters.empty(), limit);
     judgement.add(verdict,
                   fmt::format("{} is held by {}: for {} at least, {}", file.string(), holder.text,
-                              policies::to_string(policies::Duration{lock_watch}), bound),
+                              policies::to_string(policies::Duration{watched}), bound),
                   verdict == Verdict::ok ? std::string{} : step_of(holder, *seen.holder));
     if (!seen.waiters.empty())
         judgement.add(verdict, waiters_text(seen.waiters));
+}
+
+struct LockFile {
+    path name;
+    LockedFile file;
+};
+
+// How old a process is says only how long it can have had the lock at most: so it is watched.
+void judge_use(Judgement& judgement, const Node& node, const LockFile& lock, const LockSeen& first)
+{
+    const auto limit = node.thresholds.lock_held;
+    auto watched = lock_watch;
+    auto last = watch(node.root, lock.file, first, lock_watch);
+    auto holder = LockHolder{};
+    if (last && last->holder == first.holder) {
+        holder = lock_holder(*last->holder, lock.name, last->waiters);
+        if (verdict_of(holder, !last->waiters.empty(), limit) != Verdict::ok) {
+            watched = long_lock_watch;
+            last = watch(node.root, lock.file, first, long_lock_watch - lock_watch);
+        }
+    }
+    if (!last)
+        return judgement.add_unknown(last.error());
+    if (last->holder == first.holder)
+        return judge_held(judgement, lock.name, {.seen = *last, .holder = holder, .watched = watched}, limit);
+    judgement.add(Verdict::ok,
+                  fmt::format("{} was held by {}, and no longer than {}", lock.name.string(),
+                              process_text(*first.holder), policies::to_string(policies::Duration{watched})));
 }
 
 }  // namespace
@@ -128,17 +163,12 @@ Judgement XtablesLockCheck::examine(const Node& node) const
         return judgement;
     }
     const auto first = look(node.root, *identity);
-    const auto last = first && first->holder ? watch(node.root, *identity, *first) : first;
-    if (!last)
-        judgement.add_unknown(last.error());
+    if (!first)
+        judgement.add_unknown(first.error());
     else if (!first->holder)
         judge_free(judgement, file);
-    else if (last->holder != first->holder)
-        judgement.add(Verdict::ok,
-                      fmt::format("{} was held by {}, and no longer than {}", file.string(),
-                                  process_text(*first->holder), policies::to_string(policies::Duration{lock_watch})));
     else
-        judge_held(judgement, file, *last, node.thresholds.lock_held);
+        judge_use(judgement, node, {.name = file, .file = *identity}, *first);
     return judgement;
 }
 

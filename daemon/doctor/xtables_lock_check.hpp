@@ -9,6 +9,8 @@ namespace chainkeeper::daemon::doctor {
 
 // The kernel does not tell since when a lock is held: one that is, is watched for this long.
 inline constexpr std::chrono::milliseconds lock_watch{500};
+// For so long where somebody waits, or the process that has it could have had it for long.
+inline constexpr std::chrono::milliseconds long_lock_watch{2000};
 
 // With somebody waiting, so many times the policy's lock_held are critical.
 inline constexpr int lock_held_critical = 10;

@@ -12,6 +12,7 @@
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <string>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace chainkeeper::repair::legacy {
 
@@ -60,8 +61,10 @@ Result<std::vector<std::string>> names_of_tables(Family family)
 {
     errno = 0;
     std::ifstream names{names_file(family)};
-    if (!names && errno != ENOENT)
-        return tl::unexpected(legacy_error(family, "listing", errno));
+    const int error = names ? 0 : errno;
+    // A kernel without x_tables; without /proc nothing is known.
+    if (error != 0 && (error != ENOENT || access("/proc/thread-self/net", F_OK) != 0))
+        return tl::unexpected(legacy_error(family, "listing", error));
     std::vector<std::string> tables;
     for (std::string name; std::getline(names, name);)
         tables.push_back(name);

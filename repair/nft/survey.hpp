@@ -11,8 +11,9 @@ namespace chainkeeper::repair::nft {
 
 // Every chain and every rule of the ip or the ip6 tables of this network namespace, in whatever words; iptables' own,
 // and those of others, such as kube-proxy's `kube-proxy` in its nftables mode. Not for the daemon: 150,000 rules take
-// the kernel a second. It is read again until nothing has changed meanwhile, but not for longer than `patience`. A
-// kernel without nf_tables has an empty ruleset. Needs CAP_NET_ADMIN.
+// the kernel a second. It is read again until nothing has changed meanwhile, or until it is the same twice; but, from
+// the third time on, not for longer than `patience`. A kernel without nf_tables has an empty ruleset. Needs
+// CAP_NET_ADMIN.
 Result<Survey> survey(Family family, std::chrono::nanoseconds patience);
 // The same, told to `sink`.
 Result<void> survey(Family family, std::chrono::nanoseconds patience, RulesetSink& sink);

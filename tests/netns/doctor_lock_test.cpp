@@ -101,6 +101,22 @@ TEST_CASE("doctor xtables-lock: somebody who lets go of it meanwhile is no fault
     CHECK(answer.status == 0);
 }
 
+TEST_CASE("doctor xtables-lock: who has run for long, and has the lock for a moment, is no fault")
+{
+    const Node node;
+    write_text(file, "");
+    const TemporaryDirectory policies;
+    policies.write("strict.toml", "[doctor]\nlock_held = \"100ms\"\n");
+    const Process old{{.arguments = {"sh", "-c", "sleep 3; exec flock --no-fork " + file + " sleep 1.2"}}};
+    await_users(1);
+    const Process waiter{{.arguments = {"flock", "--no-fork", file, "sleep", "60"}}};
+    await_users(2);
+    const auto answer = ask_doctor(node, "xtables-lock", {"--policy", (policies.path() / "strict.toml").string()});
+    CAPTURE(answer.text);
+    CHECK(answer.verdict == "ok");
+    CHECK(answer.says(fmt::format("was held by {} (sleep", old.pid())));
+}
+
 TEST_CASE("doctor xtables-lock: from another PID namespace nobody is seen, and that is said")
 {
     const Node node;

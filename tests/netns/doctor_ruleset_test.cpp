@@ -100,11 +100,53 @@ TEST_CASE("doctor kube-proxy-chains: what is missing, empty, not reached, stale 
                       .verdict = "warning",
                       .said = "nothing leads to 1 of 5 chains for Services: KUBE-SVC-STALE",
                       .mend = {{"-t", "nat", "-X", "KUBE-SVC-STALE"}}},
+                     {.make = {with("-D"), {"-t", "nat", "-I", "PREROUTING", "-p", "tcp", "-j", "KUBE-SERVICES"}},
+                      .verdict = "critical",
+                      .said = "nat KUBE-SERVICES: no jump from PREROUTING",
+                      .mend = {{"-t", "nat", "-D", "PREROUTING", "1"}, with("-I")}},
+                     {.make = {{"-t", "nat", "-I", "PREROUTING", "-j", "ACCEPT"}},
+                      .verdict = "critical",
+                      .said = "nat KUBE-SERVICES: no jump from PREROUTING",
+                      .mend = {{"-t", "nat", "-D", "PREROUTING", "1"}}},
                      {.make = {with("-I")},
                       .verdict = "warning",
                       .said = "rules stand there more than once: nat PREROUTING (1)",
                       .mend = {with("-D")}},
                  });
+}
+
+TEST_CASE("doctor kube-proxy-chains: what others repeat, and NodePorts that nobody wants, are no fault of kube-proxy's")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    make_kube_proxy(place.family);
+    for (int twice = 0; twice < 2; ++twice)
+        run_all(place.family, {{"-A", "INPUT", "-p", "tcp", "-j", "ACCEPT"}});
+    run_all(place.family, {{"-t", "nat", "-F", "KUBE-NODEPORTS"},
+                           {"-t", "nat", "-F", "KUBE-EXT-NPX46M4PTMTKRN6Y"},
+                           {"-t", "nat", "-X", "KUBE-EXT-NPX46M4PTMTKRN6Y"}});
+    must_run({"sh", "-c",
+              fmt::format("{0} -t nat -S KUBE-SERVICES | grep KUBE-NODEPORTS | sed 's/^-A/-D/' | xargs {0} -t nat",
+                          iptables(place.family))});
+    const auto answer = ask_doctor(node, "kube-proxy-chains");
+    CAPTURE(answer.text);
+    CHECK(answer.verdict == "ok");
+}
+
+TEST_CASE("doctor: a ruleset is read beside somebody who changes another family all the time")
+{
+    const Node node;
+    make_kube_proxy(Family::ipv4);
+    make_services(Family::ipv4, 3000);
+    nft_script("add table inet other\nadd set inet other blocked { type ipv4_addr; }");
+    const Process writer{{.arguments = {"sh", "-c",
+                                        "while nft add element inet other blocked '{ 192.0.2.1 }' && "
+                                        "nft delete element inet other blocked '{ 192.0.2.1 }'; do sleep 0.02; done"}}};
+    const auto before = generation();
+    const auto answer = ask_doctor(node, "rule-corruption");
+    CAPTURE(answer.text);
+    CHECK(answer.verdict == "ok");
+    CHECK(generation() > before + 4);
 }
 
 TEST_CASE("doctor kube-proxy-chains: a flush that took most of them, and one that took all")
@@ -256,6 +298,25 @@ TEST_CASE("doctor backend: rules, hints and programs that do not agree")
     CHECK(both.verdict == "warning");
     CHECK(both.says("ipv4: there are rules in nf_tables and in iptables-legacy's tables"));
     legacy({"-F"});
+    CHECK(ask_doctor(node, "backend").verdict == "ok");
+
+    // Without kubelet's hint it is kube-proxy's chains that count.
+    run_all(Family::ipv4, {{"-t", "mangle", "-X", "KUBE-IPTABLES-HINT"}});
+    run_all(Family::ipv6, {{"-t", "mangle", "-X", "KUBE-IPTABLES-HINT"}});
+    CHECK(ask_doctor(node, "backend").verdict == "ok");
+    {
+        const ProgramInFront other{"iptables", "echo 'iptables v1.8.9 (legacy)'\n"};
+        const auto against = ask_doctor(node, "backend");
+        CHECK(against.verdict == "critical");
+        CHECK(against.says("writes to iptables-legacy's tables, and kube-proxy's chains are in nf_tables"));
+    }
+    must_run({"ip6tables-legacy", "-t", "mangle", "-N", "KUBE-IPTABLES-HINT"});
+    run_all(Family::ipv4, {{"-t", "mangle", "-N", "KUBE-IPTABLES-HINT"}});
+    const auto apart_by_family = ask_doctor(node, "backend");
+    CHECK(apart_by_family.verdict == "critical");
+    CHECK(apart_by_family.says("in nf_tables for one family, and in iptables-legacy's tables for the other"));
+    must_run({"ip6tables-legacy", "-t", "mangle", "-X", "KUBE-IPTABLES-HINT"});
+    run_all(Family::ipv6, {{"-t", "mangle", "-N", "KUBE-IPTABLES-HINT"}});
     CHECK(ask_doctor(node, "backend").verdict == "ok");
 
     legacy({"-t", "mangle", "-N", "KUBE-IPTABLES-HINT"});

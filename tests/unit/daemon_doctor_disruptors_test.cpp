@@ -81,6 +81,21 @@ TEST_CASE("doctor disruptors: a unit that an image starts is a warning until its
     CHECK(root.examine(check).verdict == Verdict::ok);
 }
 
+TEST_CASE("doctor disruptors: ufw that is installed and off rewrites nothing")
+{
+    const DoctorRoot root;
+    const DisruptorsCheck check;
+    root.write("usr/lib/systemd/system/ufw.service", "[Service]\n");
+    root.link("etc/systemd/system/multi-user.target.wants/ufw.service", "/usr/lib/systemd/system/ufw.service");
+    root.write("etc/ufw/ufw.conf", "# ENABLED=yes\nENABLED=no\nLOGLEVEL=low\n");
+    CHECK(root.examine(check).verdict == Verdict::ok);
+    CHECK(says(root.examine(check), "ufw.service (ufw is off)"));
+    root.write("etc/ufw/ufw.conf", "ENABLED=yes\n");
+    CHECK(root.examine(check).verdict == Verdict::warning);
+    root.remove("etc/ufw/ufw.conf");
+    CHECK(root.examine(check).verdict == Verdict::warning);
+}
+
 TEST_CASE("doctor disruptors: a timer counts by what its unit runs, and only where it is enabled")
 {
     const DoctorRoot root;
@@ -92,6 +107,17 @@ TEST_CASE("doctor disruptors: a timer counts by what its unit runs, and only whe
     CHECK(root.examine(check).verdict == Verdict::warning);
     CHECK(says(root.examine(check), "harden.timer: enabled, and starts what rewrites the firewall (rules.service: "));
     root.write("etc/systemd/system/rules.service", "[Service]\nExecStart=/usr/sbin/iptables-save\n");
+    CHECK(root.examine(check).verdict == Verdict::ok);
+    root.write("usr/lib/systemd/system/rules.service.d/10-more.conf",
+               "[Service]\nExecStartPost=/usr/sbin/iptables -F\n");
+    CHECK(root.examine(check).verdict == Verdict::warning);
+    root.remove("usr/lib/systemd/system/rules.service.d");
+    CHECK(root.examine(check).verdict == Verdict::ok);
+    root.write("etc/systemd/system/rules.service",
+               "[Service]\nExecStart=/bin/sh -c \\\n  \"echo; \\\n iptables -F\"\n");
+    CHECK(root.examine(check).verdict == Verdict::warning);
+    root.write("etc/systemd/system/rules.service",
+               "[Service]\nExecStart=/bin/sh -c \\\n  \"echo\"\nX=iptables -F\n\\\n");
     CHECK(root.examine(check).verdict == Verdict::ok);
     root.write("etc/systemd/system/harden.timer", "[Timer]\nUnit=firewalld.service\n");
     CHECK(root.examine(check).verdict == Verdict::warning);

@@ -124,6 +124,43 @@ TEST_CASE("doctor cni: no configuration is a warning")
     CHECK(says(node.examine(cni), "/opt/cni/bin/bridge, /opt/cni/bin/host-local, /opt/cni/bin/portmap"));
 }
 
+TEST_CASE("doctor cni: where the container runtime has its networks and plugins")
+{
+    const DoctorRoot node;
+    node.write("etc/cni/net.d/10-pods.conf", R"({"type": "ptp"})");
+    CHECK(node.examine(cni).verdict == Verdict::critical);
+    const auto has_it = [&](const std::string& folder) {
+        node.program(folder + "/ptp");
+        const auto judgement = node.examine(cni);
+        node.remove(folder + "/ptp");
+        return judgement.verdict == Verdict::ok && says(judgement, fmt::format("/{}/ptp", folder));
+    };
+    for (const auto* const folder : {"opt/cni/bin", "usr/libexec/cni", "usr/lib/cni", "home/kubernetes/bin",
+                                     "var/lib/rancher/k3s/data/current/bin"})
+        CHECK_MESSAGE(has_it(folder), folder);
+    CHECK_FALSE(has_it("srv/cni"));
+    node.write("etc/containerd/config.toml",
+               "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".cni]\nbin_dir = \"/srv/cni\"\n");
+    CHECK(has_it("srv/cni"));
+    CHECK(has_it("opt/cni/bin"));
+    node.write("etc/containerd/config.toml",
+               "version = 3\n[plugins.'io.containerd.cri.v1.runtime'.cni]\nbin_dirs = ['/a', '/srv/cni']\n"
+               "conf_dir = '/srv/net.d'\n");
+    CHECK(has_it("srv/cni"));
+    node.write("srv/net.d/00-other.conf", R"({"type": "bridge"})");
+    CHECK(says(node.examine(cni), "/srv/net.d/00-other.conf: the plugin bridge is not in /a"));
+    node.remove("srv/net.d");
+    node.remove("etc/containerd");
+    node.write("etc/crio/crio.conf.d/10-crio.conf", "[crio.network]\nplugin_dirs = [\"/srv/cni\"]\n");
+    CHECK(node.examine(cni).verdict == Verdict::critical);
+    CHECK(has_it("srv/cni"));
+    node.write("etc/containerd/config.toml", "bin_dir = \"/srv\n");
+    CHECK(says(node.examine(cni), "/etc/containerd/config.toml: line 1: "));
+    node.remove("etc/cni");
+    node.write("var/lib/rancher/k3s/agent/etc/cni/net.d/10-flannel.conflist", conflist);
+    CHECK(says(node.examine(cni), "/var/lib/rancher/k3s/agent/etc/cni/net.d/10-flannel.conflist"));
+}
+
 TEST_CASE("doctor cni: what is wrong with the first configuration is critical, with another a warning")
 {
     const DoctorRoot node;
@@ -213,7 +250,8 @@ TEST_CASE("doctor saved-rules: a saved chain of Kubernetes is a warning that nam
 {
     for (const auto* const file :
          {"etc/systemd/scripts/ip4save", "etc/systemd/scripts/ip6save", "etc/iptables/rules.v4",
-          "etc/iptables/rules.v6", "etc/sysconfig/iptables", "etc/sysconfig/ip6tables", "etc/nftables.conf"}) {
+          "etc/iptables/rules.v6", "etc/sysconfig/iptables", "etc/sysconfig/ip6tables", "etc/nftables.conf",
+          "etc/sysconfig/nftables.conf", "etc/nftables.d/10-rules.nft", "etc/nftables/main.conf"}) {
         CAPTURE(file);
         const DoctorRoot node;
         CHECK(node.examine(saved_rules).verdict == Verdict::not_applicable);

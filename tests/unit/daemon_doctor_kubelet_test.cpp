@@ -148,6 +148,11 @@ TEST_CASE("doctor kubelet-init: what was reported well is ok, what was not repor
     seen.is_young = true;
     CHECK(judge_init(seen).verdict == Verdict::unknown);
     CHECK(says(judge_init(seen), "has just started"));
+    seen.init.reports[repair::Family::ipv4] = {.succeeded = true, .error = {}};
+    CHECK(judge_init(seen).verdict == Verdict::unknown);
+    seen.is_young = false;
+    CHECK(judge_init(seen).verdict == Verdict::ok);
+    CHECK(says(judge_init(seen), "IPv6: kubelet has left it out, as it does from 1.33 on"));
     for (const auto family : repair::all_families)
         seen.init.reports[family] = {.succeeded = true, .error = {}};
     CHECK(judge_init(seen).verdict == Verdict::ok);

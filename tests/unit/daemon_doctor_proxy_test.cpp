@@ -104,9 +104,14 @@ TEST_CASE("doctor kube-proxy-sync: pending changes and failures")
     CHECK(judge(synced(61, 62) + pending).verdict == Verdict::warning);
     CHECK(judge(synced(1, 2) + pending).verdict == Verdict::ok);
     CHECK(says(judge(synced(1, 2) + pending), "7 endpoint changes pending"));
-    const auto failed = judge(synced(1, 2) + "kubeproxy_sync_proxy_rules_nftables_sync_failures_total 2\n");
+    const std::string failures = "kubeproxy_sync_proxy_rules_nftables_sync_failures_total 2\n";
+    const auto failed = judge(synced(2, 1) + failures);
     CHECK(failed.verdict == Verdict::warning);
-    CHECK(says(failed, "nftables transaction failed 2 times"));
+    CHECK(says(failed, "nftables transaction failed 2 times since kube-proxy started, and a sync is wanted"));
+    const auto mended = judge(synced(1, 2) + failures);
+    CHECK(mended.verdict == Verdict::ok);
+    CHECK(mended.next_step.empty());
+    CHECK(says(mended, "failed 2 times since kube-proxy started, and a sync has succeeded after it"));
     CHECK(judge(synced(1, 2) + "kubeproxy_sync_proxy_rules_iptables_partial_restore_failures_total 2\n").verdict ==
           Verdict::ok);
 }

@@ -55,13 +55,61 @@ TEST_CASE("survey: jumps are references where nobody has counted them, and those
     Surveyor surveyor;
     surveyor.add_chain({.table = "nat", .chain = "PREROUTING", .policy = Verdict::accept});
     surveyor.add_chain({.table = "nat", .chain = "A"});
-    surveyor.add_rule(jump("PREROUTING", "A"));
+    auto for_all = jump("PREROUTING", "A");
+    for_all.narrows = false;
+    surveyor.add_rule(for_all);
     surveyor.add_rule(jump("A", "B"));
     const auto survey = std::move(surveyor).finish();
     CHECK(survey.find("nat", "A")->references == 1);
     CHECK(survey.find("nat", "B")->references == 1);
     CHECK(survey.find("nat", "PREROUTING")->jumps.contains("A"));
     CHECK(survey.find("nat", "A")->jumps.empty());
+}
+
+TEST_CASE("survey: a base chain jumps where every packet gets to the rule, and the rule is for all of them")
+{
+    for (const auto end : {End::accept, End::drop, End::return_, End::other}) {
+        CAPTURE(static_cast<int>(end));
+        Surveyor surveyor;
+        surveyor.add_chain({.table = "nat", .chain = "OUTPUT", .policy = Verdict::accept});
+        surveyor.add_chain({.table = "nat", .chain = "INPUT", .policy = Verdict::accept});
+        surveyor.add_rule(jump("OUTPUT", "NARROW"));
+        auto for_all = jump("OUTPUT", "FIRST");
+        for_all.narrows = false;
+        surveyor.add_rule(for_all);
+        surveyor.add_rule(rule("OUTPUT", end, 1, false));
+        for_all.jump_to = "AFTER";
+        for_all.fingerprint = 2;
+        surveyor.add_rule(for_all);
+        surveyor.add_rule(for_all);
+        for_all.chain = "INPUT";
+        surveyor.add_rule(for_all);
+        const auto survey = std::move(surveyor).finish();
+        const auto& jumps = survey.find("nat", "OUTPUT")->jumps;
+        CHECK(jumps.contains("FIRST"));
+        CHECK_FALSE(jumps.contains("NARROW"));
+        CHECK(jumps.contains("AFTER") == (end == End::other));
+        CHECK(survey.find("nat", "OUTPUT")->repeated_jumps == std::set<std::string>{"AFTER"});
+        CHECK(survey.find("nat", "INPUT")->jumps.contains("AFTER"));
+        CHECK(survey.find("nat", "INPUT")->repeated_jumps.empty());
+    }
+}
+
+TEST_CASE("survey: the same twice is as before, anything else is not")
+{
+    Surveyor surveyor;
+    CHECK_FALSE(surveyor.is_as_before());
+    const auto tell = [&](std::uint64_t rules) {
+        surveyor.begin_again();
+        surveyor.add_chain({.table = "nat", .chain = "A", .uses = 5});
+        for (std::uint64_t number = 0; number < rules; ++number)
+            surveyor.add_rule(rule("A", End::accept, number));
+        return surveyor.is_as_before();
+    };
+    CHECK_FALSE(tell(2));
+    CHECK(tell(2));
+    CHECK_FALSE(tell(3));
+    CHECK(tell(3));
 }
 
 TEST_CASE("survey: what the kernel has counted, without a chain's own rules, is its references")
