@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/baseline/comparison.hpp"
 
+#include "daemon/doctor/owned_chains.hpp"
+
 #include <algorithm>
 #include <array>
 #include <initializer_list>
@@ -37,14 +39,34 @@ bool stands_for_many(std::string_view name)
     return name.ends_with('*');
 }
 
+// The CNI plugins portmap and bridge make their chains for the first pod of the node that needs them.
+bool comes_with_pods(std::string_view chain)
+{
+    return stands_for_many(chain) || chain.starts_with("CNI-");
+}
+
+std::string_view target_of(std::string_view rule)
+{
+    constexpr std::string_view verb = "jump ";
+    const auto at = rule.rfind(verb);
+    return at == std::string_view::npos ? std::string_view{} : rule.substr(at + verb.size());
+}
+
+// kubelet's or kube-proxy's, which say of each rule which packets it is for.
+bool is_of_kubernetes(std::string_view chain)
+{
+    const auto* const owner = doctor::owner_of(chain);
+    return owner != nullptr && owner->last_rule == doctor::LastRule::narrows;
+}
+
 // A rule that is there whatever Services there are: the way on to another list.
 bool leads_on(std::string_view rule)
 {
-    return !stands_for_many(rule) && rule.find("jump ") != std::string_view::npos && !rule.ends_with("-MARK-MASQ") &&
-           !rule.ends_with("-MARK-DROP");
+    const auto target = target_of(rule);
+    return !target.empty() && !stands_for_many(target) && !is_one_of(target, {"KUBE-MARK-MASQ", "KUBE-MARK-DROP"});
 }
 
-// For every packet. kubelet and kube-proxy have such a rule in no chain (doctor::LastRule::narrows).
+// For every packet.
 bool is_bare(std::string_view rule)
 {
     return is_one_of(
@@ -55,7 +77,7 @@ bool is_bare(std::string_view rule)
 bool has_its_number(const Difference& difference)
 {
     const auto& chain = difference.name.chain;
-    return chain.starts_with("KUBE-") && !stands_for_many(chain) && !lists_services(chain);
+    return is_of_kubernetes(chain) && !stands_for_many(chain) && !lists_services(chain);
 }
 
 // A few more or less say nothing.
@@ -72,12 +94,12 @@ bool may_be_normal(const Difference& difference)
     case Kind::number_of_rules: return !has_its_number(difference);
     case Kind::number_of_chains: return true;
     case Kind::missing_chain:
-    case Kind::added_chain: return stands_for_many(chain) && !is_on_every_node(chain);
+    case Kind::added_chain: return comes_with_pods(chain) && !is_on_every_node(chain);
     case Kind::missing_rule:
     case Kind::added_rule:
-        if (chain.starts_with("KUBE-") && is_bare(difference.rule))
+        if (is_of_kubernetes(chain) && is_bare(difference.rule))
             return false;
-        return stands_for_many(chain) || stands_for_many(difference.rule) ||
+        return comes_with_pods(chain) || comes_with_pods(target_of(difference.rule)) ||
                (lists_services(chain) && !leads_on(difference.rule));
     case Kind::other_backend:
     case Kind::changed_policy: return false;

@@ -13,10 +13,19 @@ namespace {
 // Of pods, interfaces and policies: Calico's (to and from workloads and hosts, policies, profiles), kube-router's, and
 // those of ports that the CNI plugin portmap opens.
 constexpr std::array plugin_prefixes{
-    std::string_view{"cali-tw-"},     std::string_view{"cali-fw-"},  std::string_view{"cali-th-"},
-    std::string_view{"cali-fh-"},     std::string_view{"cali-pi-"},  std::string_view{"cali-po-"},
-    std::string_view{"cali-pri-"},    std::string_view{"cali-pro-"}, std::string_view{"KUBE-POD-FW-"},
-    std::string_view{"KUBE-NWPLCY-"}, std::string_view{"CNI-DN-"},
+    std::string_view{"cali-tw-"},
+    std::string_view{"cali-fw-"},
+    std::string_view{"cali-th-"},
+    std::string_view{"cali-fh-"},
+    std::string_view{"cali-pi-"},
+    std::string_view{"cali-po-"},
+    std::string_view{"cali-pri-"},
+    std::string_view{"cali-pro-"},
+    std::string_view{"KUBE-POD-FW-"},
+    std::string_view{"KUBE-NWPLCY-"},
+    std::string_view{"CNI-DN-"},
+    std::string_view{"cali-to-wl-dispatch-"},
+    std::string_view{"cali-from-wl-dispatch-"},
 };
 
 // What comes after these is a number or a hash, or a word: azure-npm's policies, and the CNI plugins' networks.

@@ -147,6 +147,12 @@ TEST_CASE("baseline: what differs between healthy nodes may be normal")
           "ipv4 in nf_tables: filter KUBE-SERVICES has `-d target:REJECT`");
     check([](Baseline& now) { now[name_of("nat", "KUBE-SERVICES")].rules.insert("-d jump KUBE-MARK-MASQ"); },
           "ipv4 in nf_tables: nat KUBE-SERVICES has `-d jump KUBE-MARK-MASQ`");
+    check([](Baseline& now) { now[name_of("nat", "CNI-HOSTPORT-DNAT")] = {}; },
+          "ipv4 in nf_tables: nat CNI-HOSTPORT-DNAT is there");
+    check([](Baseline& now) { now[name_of("filter", "INPUT")].rules.insert("match:addrtype jump CNI-HOSTPORT-DNAT"); },
+          "ipv4 in nf_tables: filter INPUT has `match:addrtype jump CNI-HOSTPORT-DNAT`");
+    check([](Baseline& now) { now[name_of("filter", "cali-tw-*")].rules.insert("drop"); },
+          "ipv4 in nf_tables: filter cali-tw-* has `drop`");
     check([](Baseline& now) { now[name_of("nat", "KUBE-SVC-*")].chains = 4; },
           "ipv4 in nf_tables: nat KUBE-SVC-*: 4 chains, and was 20");
     check([](Baseline& now) { now[name_of("nat", "KUBE-SVC-*")].rule_count = 82; },

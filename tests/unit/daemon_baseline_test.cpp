@@ -11,6 +11,8 @@ TEST_CASE("baseline: chains of single Services, endpoints and pods have the same
     CHECK(normal_name("nat", "KUBE-SVC-TCOU7JCQXEZGVUNU") == "KUBE-SVC-*");
     CHECK(normal_name("nat", "KUBE-SEP-AAAAAAAAAAAAAAAA") == "KUBE-SEP-*");
     CHECK(normal_name("filter", "cali-tw-cali0123456789a") == "cali-tw-*");
+    CHECK(normal_name("filter", "cali-from-wl-dispatch-2") == "cali-from-wl-dispatch-*");
+    CHECK(normal_name("filter", "cali-from-wl-dispatch") == "cali-from-wl-dispatch");
     CHECK(normal_name("filter", "KUBE-POD-FW-ABCDEFGH") == "KUBE-POD-FW-*");
     CHECK(normal_name("kube-proxy", "service-ULMVA6XW-ns1/svc1/tcp/p80") == "service-*");
 }
