@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -17,6 +18,13 @@ namespace {
 std::string writing(const std::filesystem::path& path)
 {
     return fmt::format("writing {}", path.string());
+}
+
+// The lock ends with the process that has it, however it ends.
+bool is_being_written(const std::filesystem::path& temporary)
+{
+    const FileDescriptor found{open(temporary.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    return found && flock(found.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 }  // namespace
@@ -53,11 +61,13 @@ repair::Result<ReplacementFile> ReplacementFile::begin(const std::filesystem::pa
 {
     auto temporary = path;
     temporary += ".new";
+    if (is_being_written(temporary))
+        return tl::unexpected(file_error(writing(path), EBUSY));
     // One that a crash left behind may be another user's.
     unlink(temporary.c_str());
     FileDescriptor file{open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
     // Whatever the umask.
-    if (!file || fchmod(file.number(), mode) != 0)
+    if (!file || flock(file.number(), LOCK_EX | LOCK_NB) != 0 || fchmod(file.number(), mode) != 0)
         return tl::unexpected(file_error(writing(path), errno));
     return ReplacementFile{path, std::move(temporary), std::move(file)};
 }

@@ -21,7 +21,8 @@ bool write_all(int descriptor, std::string_view text);
 repair::Result<void> sync_directory(const std::filesystem::path& directory);
 
 // A file that takes the place of another in one step, when all of it is on the disk: a reader, a crash of this program
-// or a loss of power meets the old one or the new one. One that was not finished leaves nothing behind.
+// or a loss of power meets the old one or the new one. One that was not finished leaves nothing behind. Of two that are
+// written at the same time, the second is refused.
 class ReplacementFile {
 public:
     static repair::Result<ReplacementFile> begin(const std::filesystem::path& path, mode_t mode);

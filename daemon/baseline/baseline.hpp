@@ -28,7 +28,8 @@ struct NormalChain {
     std::size_t rule_count = 0;               // in all of them
     std::optional<repair::Verdict> policy{};  // of a base chain
     // Each kind of rule in them once: "match:comment jump KUBE-SERVICES". What a rule looks at and what becomes of the
-    // packet, without the values: those of two nodes differ. Of a base chain the rules that lead to a chain in here.
+    // packet, without the values: those of two nodes differ. Of a base chain the rules that lead to a chain in here,
+    // and those that no packet passes.
     std::set<std::string, std::less<>> rules{};
     bool operator==(const NormalChain&) const = default;
 };

@@ -39,10 +39,10 @@ bool stands_for_many(std::string_view name)
     return name.ends_with('*');
 }
 
-// The CNI plugins portmap and bridge make their chains for the first pod of the node that needs them.
+// The CNI plugins portmap and bridge, and CRI-O, make their chains for the first pod of the node that needs them.
 bool comes_with_pods(std::string_view chain)
 {
-    return stands_for_many(chain) || chain.starts_with("CNI-");
+    return stands_for_many(chain) || chain.starts_with("CNI-") || chain == "KUBE-HOSTPORTS";
 }
 
 std::string_view target_of(std::string_view rule)
@@ -50,6 +50,22 @@ std::string_view target_of(std::string_view rule)
     constexpr std::string_view verb = "jump ";
     const auto at = rule.rfind(verb);
     return at == std::string_view::npos ? std::string_view{} : rule.substr(at + verb.size());
+}
+
+// The ways of a packet for a Service, of which there is one kind at least wherever there is a Service.
+constexpr std::array service_ways{
+    std::pair{std::string_view{"KUBE-SERVICES"}, std::string_view{"jump KUBE-SVC-*"}},
+    std::pair{std::string_view{"KUBE-SVC-*"}, std::string_view{"jump KUBE-SEP-*"}},
+    std::pair{std::string_view{"KUBE-SEP-*"}, std::string_view{"target:DNAT"}},
+};
+
+// The last kind of rule that leads on is gone.
+bool is_way_cut(const std::string& chain, std::string_view rule, const NormalChain& left)
+{
+    return std::ranges::any_of(service_ways, [&](const auto& way) {
+        const auto leads_on = [&](std::string_view each) { return each.ends_with(way.second); };
+        return chain == way.first && leads_on(rule) && std::ranges::none_of(left.rules, leads_on);
+    });
 }
 
 // kubelet's or kube-proxy's, which say of each rule which packets it is for.
@@ -77,7 +93,7 @@ bool is_bare(std::string_view rule)
 bool has_its_number(const Difference& difference)
 {
     const auto& chain = difference.name.chain;
-    return is_of_kubernetes(chain) && !stands_for_many(chain) && !lists_services(chain);
+    return is_of_kubernetes(chain) && !comes_with_pods(chain) && !lists_services(chain);
 }
 
 // A few more or less say nothing.
@@ -215,12 +231,13 @@ private:
     {
         for (const auto& rule : one.rules)
             if (!other.rules.contains(rule))
-                add({.kind = kind, .name = name, .rule = rule, .was = {}, .is = {}});
+                add({.kind = kind, .name = name, .rule = rule, .was = {}, .is = {}},
+                    kind == Kind::missing_rule && is_way_cut(name.chain, rule, other));
     }
 
-    void add(Difference difference)
+    void add(Difference difference, bool is_grave = false)
     {
-        difference.may_be_normal = may_be_normal(difference);
+        difference.may_be_normal = !is_grave && may_be_normal(difference);
         differences_.push_back(std::move(difference));
     }
 

@@ -11,7 +11,7 @@ namespace chainkeeper::daemon::baseline {
 namespace {
 
 // Of pods, interfaces and policies: Calico's (to and from workloads and hosts, policies, profiles), kube-router's, and
-// those of ports that the CNI plugin portmap opens.
+// those of ports that the CNI plugin portmap and CRI-O open.
 constexpr std::array plugin_prefixes{
     std::string_view{"cali-tw-"},
     std::string_view{"cali-fw-"},
@@ -26,6 +26,7 @@ constexpr std::array plugin_prefixes{
     std::string_view{"CNI-DN-"},
     std::string_view{"cali-to-wl-dispatch-"},
     std::string_view{"cali-from-wl-dispatch-"},
+    std::string_view{"KUBE-HP-"},
 };
 
 // What comes after these is a number or a hash, or a word: azure-npm's policies, and the CNI plugins' networks.

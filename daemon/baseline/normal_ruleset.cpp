@@ -29,6 +29,14 @@ bool is_plain(const ChainName& name, const NormalChain& chain)
     return !is_owned(name.table, name.chain) && chain.rules.empty() && chain.policy != repair::Verdict::drop;
 }
 
+// No packet gets to what stands behind it.
+bool ends_all(const SurveyedRule& rule)
+{
+    const bool ends = rule.end == SurveyedRule::End::accept || rule.end == SurveyedRule::End::drop ||
+                      rule.end == SurveyedRule::End::return_ || rule.words.ends_with("target:REJECT");
+    return ends && !rule.narrows;
+}
+
 std::string_view verb_of(SurveyedRule::End end)
 {
     switch (end) {
@@ -101,7 +109,7 @@ void NormalRuleset::add_rule(const SurveyedRule& rule)
     if (entered_ != nullptr)
         ++entered_->rule_count;
     const bool leads_in = rule.end == SurveyedRule::End::jump && is_owned(rule.table, rule.jump_to);
-    if (entered_ == nullptr || (!is_owned_ && !leads_in))
+    if (entered_ == nullptr || (!is_owned_ && !leads_in && !ends_all(rule)))
         return;
     write_kind(kind_, rule);
     if (!entered_->rules.contains(kind_))

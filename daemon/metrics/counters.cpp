@@ -26,6 +26,9 @@ std::string culprit_label(const Culprit& culprit)
         return unit;
     if (unit.substr(dot) == ".scope" || unit.substr(dot) == ".slice")
         return "*" + unit.substr(dot);
+    // systemd-run names them by a number.
+    if (unit.starts_with("run-") && unit.substr(dot) == ".service")
+        return "run-*.service";
     const auto at = unit.find('@');
     return at < dot ? unit.substr(0, at + 1) + unit.substr(dot) : unit;
 }

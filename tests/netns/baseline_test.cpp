@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/netns/await.hpp"
 #include "tests/netns/daemon_process.hpp"
 #include "tests/netns/kube_proxy.hpp"
 #include "tests/netns/node.hpp"
@@ -141,6 +142,16 @@ TEST_CASE("baseline: what was taken away, added or changed is said, and is gone 
          .said = "nat OUTPUT has no `match:comment jump KUBE-SERVICES`",
          .mend = {{"-t", "nat", "-I", "OUTPUT", "-m", "comment", "--comment", "kubernetes service portals", "-j",
                    "KUBE-SERVICES"}}},
+        {.make = {{"-I", "FORWARD", "-j", "REJECT"}},
+         .said = "filter FORWARD has `target:REJECT`",
+         .mend = {{"-D", "FORWARD", "-j", "REJECT"}}},
+        {.make = {{"-t", "nat", "-I", "PREROUTING", "-j", "ACCEPT"}},
+         .said = "nat PREROUTING has `accept`",
+         .mend = {{"-t", "nat", "-D", "PREROUTING", "-j", "ACCEPT"}}},
+        {.make = {{"-t", "nat", "-F", "KUBE-SEP-AAAAAAAAAAAAAAAA"}, {"-t", "nat", "-F", "KUBE-SEP-BBBBBBBBBBBBBBBB"}},
+         .said = "target:DNAT`",
+         .mend = {{"-t", "nat", "-A", "KUBE-SEP-AAAAAAAAAAAAAAAA", "-p", "tcp", "-m", "comment", "--comment", "x", "-m",
+                   "tcp", "-j", "DNAT", "--to-destination", ":8443"}}},
         {.make = {{"-P", "FORWARD", "DROP"}},
          .said = "filter FORWARD: policy drop, and was accept",
          .mend = {{"-P", "FORWARD", "ACCEPT"}}},
@@ -276,6 +287,25 @@ TEST_CASE("baseline: the file is readable by all, takes the place of the last on
     CHECK(compared.output.starts_with("same "));
     CHECK(run(chainkeeper_command(node, {"baseline", "compare", "-"}), "no JSON").errors ==
           "chainkeeper: -: no baseline: it is no JSON object\n");
+}
+
+TEST_CASE("baseline: of two that save into one file at once the second is refused, and a crash leaves no lock")
+{
+    const Node node;
+    make_kube_proxy(Family::ipv4);
+    const auto other = baseline_of(node) + ".new";
+    write_text(other, "half of it");
+    {
+        const Process writer{{.arguments = {"flock", "--no-fork", other, "sleep", "600"}}};
+        await("it was locked", [&] { return run({"flock", "-n", other, "true"}).status != 0; });
+        const auto refused = chainkeeper(node, {"baseline", "save", baseline_of(node)});
+        CHECK(refused.status == 2);
+        CHECK(refused.errors.find("Device or resource busy") != std::string::npos);
+        CHECK(text_of(other) == "half of it");
+    }
+    save(node);
+    CHECK(compare(node).status == 0);
+    CHECK_FALSE(std::filesystem::exists(other));
 }
 
 TEST_CASE("baseline: what is no regular file stays as it is")

@@ -59,9 +59,9 @@ std::vector<std::string> said(const std::function<void(Baseline&)>& change, bool
 using Sentences = std::vector<std::string>;
 
 SurveyedRule rule(std::string_view table, std::string_view chain, End end, std::string_view words = "",
-                  std::string_view to = "")
+                  std::string_view to = "", bool narrows = true)
 {
-    return {.table = table, .chain = chain, .end = end, .jump_to = to, .words = words};
+    return {.table = table, .chain = chain, .end = end, .jump_to = to, .words = words, .narrows = narrows};
 }
 
 }  // namespace
@@ -84,6 +84,9 @@ TEST_CASE("baseline: a ruleset is told by whose chains there are and which kinds
     ruleset.add_rule(rule("filter", "INPUT", End::jump, "match:comment", "KUBE-FIREWALL"));
     ruleset.add_rule(rule("filter", "INPUT", End::jump, "", "DOCKER"));
     ruleset.add_rule(rule("filter", "INPUT", End::accept, "-i"));
+    ruleset.add_rule(rule("filter", "FORWARD", End::drop, "match:comment", "", false));
+    ruleset.add_rule(rule("filter", "FORWARD", End::other, "target:REJECT", "", false));
+    ruleset.add_rule(rule("filter", "FORWARD", End::other, "target:LOG", "", false));
     ruleset.add_rule(rule("filter", "KUBE-FIREWALL", End::drop, "match:conntrack"));
     ruleset.add_rule(rule("filter", "KUBE-FIREWALL", End::drop, "match:conntrack"));
     ruleset.add_rule(rule("filter", "KUBE-FIREWALL", End::drop));
@@ -95,7 +98,8 @@ TEST_CASE("baseline: a ruleset is told by whose chains there are and which kinds
     const Baseline expected{
         {name_of("filter", "INPUT"),
          {.rule_count = 3, .policy = Verdict::accept, .rules = {"match:comment jump KUBE-FIREWALL"}}},
-        {name_of("filter", "FORWARD"), {.policy = Verdict::drop}},
+        {name_of("filter", "FORWARD"),
+         {.rule_count = 3, .policy = Verdict::drop, .rules = {"match:comment drop", "target:REJECT"}}},
         {name_of("filter", "KUBE-FIREWALL"), {.rule_count = 4, .rules = {"match:conntrack drop", "drop", "nothing"}}},
         {name_of("nat", "KUBE-SVC-*"), {.chains = 2, .rule_count = 2, .policy = {}, .rules = {"-d jump KUBE-SEP-*"}}},
         {name_of("kube-proxy", "services"), {.rule_count = 1, .rules = {"meta jump service-*"}}},
@@ -132,6 +136,20 @@ TEST_CASE("baseline: what breaks a node is named, and each of it by its name")
           Sentences{"ipv4 in iptables-legacy's tables: filter KUBE-FIREWALL is there"});
 }
 
+TEST_CASE("baseline: the last way to Services and endpoints that is cut matters, one of several does not")
+{
+    const auto cut = [](const char* chain, const char* rule) {
+        return said([&](Baseline& now) { now[name_of("nat", chain)].rules.erase(rule); }, false);
+    };
+    CHECK(cut("KUBE-SERVICES", "jump KUBE-SVC-*") ==
+          Sentences{"ipv4 in nf_tables: nat KUBE-SERVICES has no `jump KUBE-SVC-*`"});
+    CHECK(cut("KUBE-SVC-*", "jump KUBE-SEP-*") ==
+          Sentences{"ipv4 in nf_tables: nat KUBE-SVC-* has no `jump KUBE-SEP-*`"});
+    CHECK(cut("KUBE-SEP-*", "target:DNAT") == Sentences{"ipv4 in nf_tables: nat KUBE-SEP-* has no `target:DNAT`"});
+    CHECK(said([](Baseline& now) { now[name_of("nat", "KUBE-SVC-*")].rules = {"match:statistic jump KUBE-SEP-*"}; },
+               false) == Sentences{});
+}
+
 TEST_CASE("baseline: what differs between healthy nodes may be normal")
 {
     const auto check = [](const std::function<void(Baseline&)>& change, const std::string& sentence) {
@@ -151,6 +169,8 @@ TEST_CASE("baseline: what differs between healthy nodes may be normal")
           "ipv4 in nf_tables: nat CNI-HOSTPORT-DNAT is there");
     check([](Baseline& now) { now[name_of("filter", "INPUT")].rules.insert("match:addrtype jump CNI-HOSTPORT-DNAT"); },
           "ipv4 in nf_tables: filter INPUT has `match:addrtype jump CNI-HOSTPORT-DNAT`");
+    check([](Baseline& now) { now[name_of("nat", "KUBE-HOSTPORTS")] = {}; },
+          "ipv4 in nf_tables: nat KUBE-HOSTPORTS is there");
     check([](Baseline& now) { now[name_of("filter", "cali-tw-*")].rules.insert("drop"); },
           "ipv4 in nf_tables: filter cali-tw-* has `drop`");
     check([](Baseline& now) { now[name_of("nat", "KUBE-SVC-*")].chains = 4; },

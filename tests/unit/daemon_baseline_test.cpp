@@ -12,6 +12,7 @@ TEST_CASE("baseline: chains of single Services, endpoints and pods have the same
     CHECK(normal_name("nat", "KUBE-SEP-AAAAAAAAAAAAAAAA") == "KUBE-SEP-*");
     CHECK(normal_name("filter", "cali-tw-cali0123456789a") == "cali-tw-*");
     CHECK(normal_name("filter", "cali-from-wl-dispatch-2") == "cali-from-wl-dispatch-*");
+    CHECK(normal_name("nat", "KUBE-HP-ABCDEFGHIJKLMNOP") == "KUBE-HP-*");
     CHECK(normal_name("filter", "cali-from-wl-dispatch") == "cali-from-wl-dispatch");
     CHECK(normal_name("filter", "KUBE-POD-FW-ABCDEFGH") == "KUBE-POD-FW-*");
     CHECK(normal_name("kube-proxy", "service-ULMVA6XW-ns1/svc1/tcp/p80") == "service-*");

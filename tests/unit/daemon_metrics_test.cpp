@@ -124,6 +124,8 @@ TEST_CASE("metrics: what there may be any number of shares a label, and so does 
     CHECK(label("iptables.service") == "iptables.service");
     CHECK(label("foo@bar.service") == "foo@.service");
     CHECK(label("session-12.scope") == "*.scope");
+    CHECK(label("run-r0f3b2c4d.service") == "run-*.service");
+    CHECK(label("run-parts.timer") == "run-parts.timer");
     CHECK(label("kubepods-pod1.slice") == "*.slice");
     CHECK(label("") == "unknown");
 
