@@ -63,8 +63,8 @@ constexpr std::array service_ways{
 bool is_way_cut(const std::string& chain, std::string_view rule, const NormalChain& left)
 {
     return std::ranges::any_of(service_ways, [&](const auto& way) {
-        const auto leads_on = [&](std::string_view each) { return each.ends_with(way.second); };
-        return chain == way.first && leads_on(rule) && std::ranges::none_of(left.rules, leads_on);
+        const auto is_way = [&](std::string_view each) { return each.ends_with(way.second); };
+        return chain == way.first && is_way(rule) && std::ranges::none_of(left.rules, is_way);
     });
 }
 

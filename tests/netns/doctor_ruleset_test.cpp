@@ -133,15 +133,23 @@ TEST_CASE("doctor kube-proxy-chains: what others repeat, and NodePorts that nobo
     CHECK(answer.verdict == "ok");
 }
 
-TEST_CASE("doctor: a ruleset is read beside somebody who changes another family all the time")
+// Adds to a set of nf_tables' inet family and takes it out again, a transaction each, until it is destroyed.
+Process writer_of_set(const std::string& set)
+{
+    nft_script(fmt::format("add table inet other\nadd set inet other {} {{ type ipv4_addr; }}", set));
+    return Process{{.arguments = {"sh", "-c",
+                                  fmt::format("while nft add element inet other {0} '{{ 192.0.2.1 }}' && "
+                                              "nft delete element inet other {0} '{{ 192.0.2.1 }}'; do :; done",
+                                              set)}}};
+}
+
+TEST_CASE("doctor: a ruleset is read beside those who change another family all the time")
 {
     const Node node;
     make_kube_proxy(Family::ipv4);
-    make_services(Family::ipv4, 3000);
-    nft_script("add table inet other\nadd set inet other blocked { type ipv4_addr; }");
-    const Process writer{{.arguments = {"sh", "-c",
-                                        "while nft add element inet other blocked '{ 192.0.2.1 }' && "
-                                        "nft delete element inet other blocked '{ 192.0.2.1 }'; do :; done"}}};
+    make_services(Family::ipv4, 10'000);
+    const auto first = writer_of_set("first");
+    const auto second = writer_of_set("second");
     const auto idle = generation();
     await("it was being written", [&] { return generation() > idle; });
     const auto before = generation();
