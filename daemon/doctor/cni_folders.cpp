@@ -85,12 +85,12 @@ CniFolders cni_folders(const Root& root)
     CniFolders folders;
     for (const auto* const file : runtime_files)
         read_runtime(folders, root, file);
-    const auto names = root.names(crio_folder);
-    if (!names)
-        folders.troubles.push_back(names.error());
+    const auto files = root.paths(crio_folder, "");
+    if (!files)
+        folders.troubles.push_back(files.error());
     else
-        for (const auto& name : names->value_or(std::vector<std::string>{}))
-            read_runtime(folders, root, fmt::format("{}/{}", crio_folder, name));
+        for (const auto& file : *files)
+            read_runtime(folders, root, file);
     for (const auto* const folder : default_configs)
         add_folder(folders.configs, folder);
     for (const auto* const folder : default_plugins)

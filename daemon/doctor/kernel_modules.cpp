@@ -83,13 +83,11 @@ tl::expected<void, std::string> KernelModules::read_lists()
 
 tl::expected<void, std::string> KernelModules::read_disabled()
 {
-    const auto names = root_->names(modprobe_folder);
-    if (!names)
-        return tl::unexpected(names.error());
-    for (const auto& name : names->value_or(std::vector<std::string>{})) {
-        if (!name.ends_with(".conf"))
-            continue;
-        const auto lines = root_->each_line(fmt::format("{}/{}", modprobe_folder, name), [&](std::string_view line) {
+    const auto files = root_->paths(modprobe_folder, ".conf");
+    if (!files)
+        return tl::unexpected(files.error());
+    for (const auto& file : *files) {
+        const auto lines = root_->each_line(file, [&](std::string_view line) {
             if (auto module = disabled_module(line); !module.empty() && disabled_.size() < most_modules)
                 disabled_.insert(std::move(module));
         });

@@ -2,7 +2,6 @@
 #include "daemon/doctor/modules_load.hpp"
 
 #include <algorithm>
-#include <fmt/format.h>
 
 namespace chainkeeper::daemon::doctor {
 
@@ -13,13 +12,11 @@ constexpr std::string_view blanks = " \t\r";
 
 tl::expected<void, std::string> read_folder(const Root& root, const std::string& folder, std::set<std::string>& modules)
 {
-    const auto names = root.names(folder);
-    if (!names)
-        return tl::unexpected(names.error());
-    for (const auto& name : names->value_or(std::vector<std::string>{})) {
-        if (!name.ends_with(".conf"))
-            continue;
-        const auto lines = root.each_line(fmt::format("{}/{}", folder, name), [&](std::string_view line) {
+    const auto files = root.paths(folder, ".conf");
+    if (!files)
+        return tl::unexpected(files.error());
+    for (const auto& file : *files) {
+        const auto lines = root.each_line(file, [&](std::string_view line) {
             if (auto module = module_of_boot(line); !module.empty() && modules.size() < most_modules)
                 modules.insert(std::move(module));
         });

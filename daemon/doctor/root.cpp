@@ -192,6 +192,18 @@ Found<std::size_t> Root::each_line(const std::string& path, const std::function<
     return lines.end();
 }
 
+tl::expected<std::vector<std::string>, std::string> Root::paths(const std::string& directory,
+                                                                std::string_view suffix) const
+{
+    return names(directory).map([&](const std::optional<std::vector<std::string>>& found) {
+        std::vector<std::string> paths;
+        for (const auto& name : found.value_or(std::vector<std::string>{}))
+            if (name.ends_with(suffix))
+                paths.push_back(fmt::format("{}/{}", directory, name));
+        return paths;
+    });
+}
+
 Found<std::vector<std::string>> Root::names(const std::string& path) const
 {
     const auto found = locate(path);

@@ -37,6 +37,9 @@ public:
                                                const std::function<void(std::string_view)>& line) const;
     // Of everything in a directory, sorted.
     [[nodiscard]] Found<std::vector<std::string>> names(const std::string& path) const;
+    // The paths of those in a directory whose names end so, sorted; none where there is no such directory.
+    [[nodiscard]] tl::expected<std::vector<std::string>, std::string> paths(const std::string& directory,
+                                                                            std::string_view suffix) const;
     // What a link holds. Nothing where there is none, or something else.
     [[nodiscard]] Found<std::string> link(const std::string& path) const;
     // Whether it is a regular file that somebody may execute.

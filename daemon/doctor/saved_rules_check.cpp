@@ -69,14 +69,15 @@ void judge_file(Judgement& judgement, const Root& root, const std::string& file)
         judge(judgement, file, chains);
 }
 
-void judge_folder(Judgement& judgement, const Root& root, std::string_view folder)
+void judge_folder(Judgement& judgement, const Root& root, const std::string& folder)
 {
-    const auto names = root.names(std::string{folder});
-    if (!names)
-        return judgement.add_unknown(names.error());
-    for (const auto& name : names->value_or(std::vector<std::string>{}))
-        if (name.ends_with(".nft") || name.ends_with(".conf"))
-            judge_file(judgement, root, fmt::format("{}/{}", folder, name));
+    for (const auto* const suffix : {".nft", ".conf"}) {
+        const auto included = root.paths(folder, suffix);
+        if (!included)
+            return judgement.add_unknown(included.error());
+        for (const auto& file : *included)
+            judge_file(judgement, root, file);
+    }
 }
 
 }  // namespace

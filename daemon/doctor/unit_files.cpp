@@ -61,13 +61,12 @@ tl::expected<bool, std::string> add_lines(const Root& root, const std::string& f
 tl::expected<void, std::string> add_drop_ins(const Root& root, const std::string& folder,
                                              std::vector<std::string>& lines)
 {
-    const auto names = root.names(folder);
-    if (!names)
-        return tl::unexpected(names.error());
-    for (const auto& name : names->value_or(std::vector<std::string>{}))
-        if (name.ends_with(".conf"))
-            if (const auto read = add_lines(root, file_of(folder, name), lines); !read)
-                return tl::unexpected(read.error());
+    const auto files = root.paths(folder, ".conf");
+    if (!files)
+        return tl::unexpected(files.error());
+    for (const auto& file : *files)
+        if (const auto read = add_lines(root, file, lines); !read)
+            return tl::unexpected(read.error());
     return {};
 }
 
