@@ -100,7 +100,7 @@ std::string Node::metrics_text() const
         if (status.guarded && desired != nullptr && found != now.families.end())
             found->objects = repair::guarded_objects(*desired, status.diagnosis);
     }
-    metrics::Exposition exposition;
+    metrics::Exposition exposition{metrics::daemon_metrics()};
     metrics::add_gauges(exposition, now);
     counters_.add_to(exposition);
     metrics::add_conntrack(exposition, "/proc");

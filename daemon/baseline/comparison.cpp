@@ -130,7 +130,7 @@ int rank_of(const ChainName& name, const NormalChain* chain)
         return 0;
     if (chain != nullptr && chain->policy)
         return 1;
-    return name.chain.starts_with("KUBE-") || name.table == "kube-proxy" ? 2 : 3;
+    return name.chain.starts_with("KUBE-") || name.table == doctor::kube_proxy_table ? 2 : 3;
 }
 
 class Comparing {

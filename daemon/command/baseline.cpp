@@ -3,8 +3,8 @@
 #include "daemon/baseline/comparison_text.hpp"
 #include "daemon/baseline/normal_ruleset.hpp"
 #include "daemon/command/command.hpp"
+#include "daemon/command/output_file.hpp"
 #include "daemon/command/screen.hpp"
-#include "daemon/replacement_file.hpp"
 #include "policies/text_file.hpp"
 
 #include <fmt/format.h>
@@ -16,26 +16,6 @@ namespace chainkeeper::daemon {
 namespace {
 
 constexpr std::string_view standard_stream = "-";
-constexpr mode_t readable_by_all = 0644;
-
-// A device, a FIFO or a link would be replaced as well, and be gone.
-bool may_be_replaced(const std::filesystem::path& path)
-{
-    std::error_code error;
-    const auto status = std::filesystem::symlink_status(path, error);
-    return !std::filesystem::exists(status) || std::filesystem::is_regular_file(status);
-}
-
-repair::Result<void> write(const std::filesystem::path& path, std::string_view text)
-{
-    if (!may_be_replaced(path))
-        return tl::unexpected(repair::Error{
-            repair::ErrorCode::failed,
-            fmt::format("{} is no regular file, and stays as it is; `-` is standard output", path.string())});
-    return ReplacementFile::begin(path, readable_by_all).and_then([&](ReplacementFile file) {
-        return file.write(text).and_then([&] { return file.finish(); });
-    });
-}
 
 void tell_saved(const CommandOptions& options, const std::filesystem::path& file, std::uint64_t chains)
 {
@@ -71,7 +51,7 @@ int run_baseline_save(const CommandOptions& options, const std::filesystem::path
         fmt::print("{}", *text);
         return exit_healthy;
     }
-    if (const auto written = write(file, *text); !written)
+    if (const auto written = write_output_file(file, *text); !written)
         return give_up(options, written.error().what);
     tell_saved(options, file, chains);
     return exit_healthy;

@@ -35,9 +35,10 @@ struct DoctorOptions {
     std::vector<std::string> checks;  // those of these names; empty: all
     bool preflight = false;           // those that an image of a node has to pass
     std::filesystem::path root = "/";
-    bool brief = false;  // one line, as node-problem-detector wants it
+    bool brief = false;              // one line, as node-problem-detector wants it
+    std::filesystem::path textfile;  // where the metrics are written besides; empty: nowhere
 };
-// Looks, and changes nothing.
+// Looks, and changes nothing but that file.
 int run_doctor(const CommandOptions& options, const DoctorOptions& wanted);
 
 // FILE: "-" is standard output, or standard input.

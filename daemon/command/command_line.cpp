@@ -80,10 +80,15 @@ void add_doctor_command(CLI::App& app, Invocation& invocation)
                            ->excludes(&checks);
     command.add_flag("--brief", wanted.brief, "Print one line of 80 bytes at the most, for node-problem-detector")
         ->excludes(command.get_option("--json"));
+    auto& textfile = *command
+                          .add_option("--textfile", wanted.textfile,
+                                      "Write the verdicts there besides, for Prometheus' node_exporter")
+                          ->type_name("FILE");
     command.add_flag("--list", wanted.list, "Print the names of the checks, and look at nothing")
         ->excludes(&checks)
         ->excludes(&root)
         ->excludes(&preflight)
+        ->excludes(&textfile)
         ->excludes(command.get_option("--brief"));
 }
 

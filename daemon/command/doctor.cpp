@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/command/command.hpp"
+#include "daemon/command/output_file.hpp"
 #include "daemon/command/screen.hpp"
 #include "daemon/doctor/checks.hpp"
+#include "daemon/doctor/doctor_metrics.hpp"
 #include "daemon/doctor/doctor_text.hpp"
 #include "daemon/doctor/examination.hpp"
 #include "daemon/doctor/node_policy.hpp"
@@ -75,6 +77,11 @@ int run_doctor(const CommandOptions& options, const DoctorOptions& wanted)
     const auto examined = examine(*root, options, wanted, thresholds.values);
     if (!thresholds.error.empty())
         fmt::print(stderr, "chainkeeper: {}\n", short_text(thresholds.error, doctor::longest_sentence));
+    if (!wanted.textfile.empty())
+        if (const auto written =
+                write_output_file(wanted.textfile, doctor::metrics_text(examined, SystemClock{}.wall()));
+            !written)
+            return give_up(options, written.error().what);
     if (options.json)
         print_json(doctor::doctor_json(examined, thresholds.error));
     else if (wanted.brief)

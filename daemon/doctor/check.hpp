@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,11 +24,20 @@ enum class Verdict : std::uint8_t { critical, warning, unknown, ok, not_applicab
 std::string_view to_string(Verdict verdict);
 std::string_view label_of(Verdict verdict);
 
+// A number that came by the way: a sample of one of doctor_metrics().
+struct Figure {
+    std::string metric;
+    std::map<std::string, std::string> labels;
+    std::uint64_t value = 0;
+    bool operator==(const Figure&) const = default;
+};
+
 // What a check came to.
 struct Judgement {
     Verdict verdict = Verdict::ok;
     std::vector<std::string> evidence;  // sentences; the first is of what gave the verdict
-    std::string next_step;              // empty where nothing is to be done
+    std::string next_step{};            // empty where nothing is to be done
+    std::vector<Figure> figures{};      // for Prometheus alone
 
     // One thing more that was seen. The worst verdict counts, and of several as bad the first next step.
     void add(Verdict worst, std::string seen, std::string_view step = "");

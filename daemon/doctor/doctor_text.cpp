@@ -32,12 +32,12 @@ Colour colour_of(Verdict verdict)
 
 void add(Screen& screen, const Examined& examined)
 {
-    const auto& [verdict, evidence, next_step] = examined.judgement;
-    screen.row(label_of(verdict), examined.check->name(), colour_of(verdict));
-    for (const auto& seen : evidence)
+    const auto& judgement = examined.judgement;
+    screen.row(label_of(judgement.verdict), examined.check->name(), colour_of(judgement.verdict));
+    for (const auto& seen : judgement.evidence)
         screen.wrapped_row("", short_text(seen, longest_sentence));
-    if (!next_step.empty())
-        screen.wrapped_row("    next", short_text(next_step, longest_sentence));
+    if (!judgement.next_step.empty())
+        screen.wrapped_row("    next", short_text(judgement.next_step, longest_sentence));
 }
 
 // The first that has something to do.

@@ -3,6 +3,7 @@
 
 #include "daemon/file_descriptor.hpp"
 #include "daemon/json_read.hpp"
+#include "daemon/replacement_file.hpp"
 #include "policies/duration.hpp"
 
 #include <algorithm>
@@ -35,19 +36,14 @@ constexpr std::size_t largest_answer = std::size_t{1} << 20U;
 
 std::string answer_of(const Judgement& judgement)
 {
-    const json answer{{"verdict", judgement.verdict}, {"evidence", judgement.evidence}, {"next", judgement.next_step}};
+    auto figures = json::array();
+    for (const auto& [metric, labels, value] : judgement.figures)
+        figures.push_back({{"metric", metric}, {"labels", labels}, {"value", value}});
+    const json answer{{"verdict", judgement.verdict},
+                      {"evidence", judgement.evidence},
+                      {"next", judgement.next_step},
+                      {"figures", std::move(figures)}};
     return answer.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
-}
-
-bool write_all(int descriptor, std::string_view text)
-{
-    while (!text.empty()) {
-        const auto written = write(descriptor, text.data(), text.size());
-        if (written < 0 && errno != EINTR)
-            return false;
-        text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
-    }
-    return true;
 }
 
 [[noreturn]] void run_checks(const Node& node, const std::vector<std::size_t>& members,
@@ -73,6 +69,10 @@ std::optional<Judgement> judgement_in(std::string_view line)
         .verdict = static_cast<Verdict>(verdict), .evidence = {}, .next_step = text_member(answer, "next")};
     for (const auto& sentence : array_member(answer, "evidence"))
         judgement.evidence.push_back(sentence.get<std::string>());
+    for (const auto& figure : array_member(answer, "figures"))
+        judgement.figures.push_back({.metric = text_member(figure, "metric"),
+                                     .labels = figure.at("labels").get<std::map<std::string, std::string>>(),
+                                     .value = count_member(figure, "value")});
     return judgement;
 }
 

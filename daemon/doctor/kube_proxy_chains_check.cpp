@@ -46,15 +46,15 @@ constexpr std::array iptables_ways{
 constexpr std::array iptables_others{Way{"nat", "KUBE-NODEPORTS", ""}};
 // pkg/proxy/nftables/proxier.go, from Kubernetes 1.31.
 constexpr std::array nftables_ways{
-    Way{"kube-proxy", "services", "nat-prerouting"},
-    Way{"kube-proxy", "services", "nat-output"},
-    Way{"kube-proxy", "masquerading", "nat-postrouting"},
+    Way{kube_proxy_table, "services", "nat-prerouting"},
+    Way{kube_proxy_table, "services", "nat-output"},
+    Way{kube_proxy_table, "masquerading", "nat-postrouting"},
 };
 
 constexpr Mode iptables_mode{"iptables", iptables_ways, iptables_others, "nat", iptables_service_prefixes};
 // Its Services are in ipvs and in ipsets.
 constexpr Mode ipvs_mode{"ipvs", iptables_ways, {}, "nat", {}};
-constexpr Mode nftables_mode{"nftables", nftables_ways, {}, "kube-proxy", nftables_service_prefixes};
+constexpr Mode nftables_mode{"nftables", nftables_ways, {}, kube_proxy_table, nftables_service_prefixes};
 
 bool has(const Survey& survey, std::string_view table, std::string_view chain)
 {
@@ -69,7 +69,7 @@ bool is_service(const Mode& mode, std::string_view chain)
 // By what kubelet makes none of, in any version. Nothing where kube-proxy has no chain.
 const Mode* mode_of(const Survey& survey)
 {
-    if (survey.tables.contains("kube-proxy"))
+    if (survey.tables.contains(std::string{kube_proxy_table}))
         return &nftables_mode;
     if (has(survey, "nat", "KUBE-NODE-PORT") || has(survey, "nat", "KUBE-LOAD-BALANCER"))
         return &ipvs_mode;
@@ -183,7 +183,7 @@ private:
     // Of a base chain that others use as well, the ways to kube-proxy's chains alone.
     static bool is_his_and_repeated(std::string_view table, std::string_view name, const SurveyedChain& chain)
     {
-        if (name.starts_with("KUBE-") || table == "kube-proxy")
+        if (name.starts_with("KUBE-") || table == kube_proxy_table)
             return chain.repeated > 0;
         return std::ranges::any_of(chain.repeated_jumps,
                                    [](const std::string& target) { return target.starts_with("KUBE-"); });

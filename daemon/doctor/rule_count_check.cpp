@@ -1,15 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/doctor/rule_count_check.hpp"
 
+#include "daemon/doctor/doctor_metrics.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <map>
 
 namespace chainkeeper::daemon::doctor {
 
 namespace {
 
+// Of which others there may be any number, with any name, share one label.
+std::string label_of_table(std::string_view name)
+{
+    return is_table_of_iptables(name) || name == kube_proxy_table ? std::string{name} : "other";
+}
+
+void add_figures(Judgement& judgement, const Place& place, const repair::Survey& survey)
+{
+    std::map<std::string, std::uint64_t> rules;
+    for (const auto& [name, table] : survey.tables)
+        rules[label_of_table(name)] += table.rules;
+    for (const auto& [table, count] : rules)
+        judgement.figures.push_back({.metric = std::string{rules_metric},
+                                     .labels = {{"backend", std::string{to_string(place.variant)}},
+                                                {"family", std::string{to_string(place.family)}},
+                                                {"table", table}},
+                                     .value = count});
+}
+
 void judge(Judgement& judgement, const Place& place, const repair::Survey& survey, std::size_t limit)
 {
+    add_figures(judgement, place, survey);
     std::vector<std::string> counts;
     auto verdict = Verdict::ok;
     for (const auto& [name, table] : survey.tables) {

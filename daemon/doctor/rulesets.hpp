@@ -30,6 +30,8 @@ inline constexpr std::array all_places{Place{repair::IptablesVariant::nft, repai
 // "ipv4 in nf_tables", "ipv6 in iptables-legacy's tables"
 std::string to_string(const Place& place);
 bool is_table_of_iptables(std::string_view name);
+// In its nftables mode.
+inline constexpr std::string_view kube_proxy_table = "kube-proxy";
 // "ip6tables-nft -t nat": a command that works there.
 std::string command_for(const Place& place, std::string_view table);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/metrics/exposition.hpp"
 
-#include "daemon/metrics/metric.hpp"
 #include "repair/printable.hpp"
 
 #include <fmt/format.h>
@@ -69,7 +68,7 @@ void Exposition::add_states(std::string_view metric, const Labels& labels, std::
 std::string Exposition::text() const
 {
     std::string text;
-    for (const auto& metric : all_metrics())
+    for (const auto& metric : metrics_)
         if (const auto samples = samples_.find(metric.name); samples != samples_.end())
             text += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n{3}", metric.name, metric.help, to_string(metric.type),
                                 samples->second);

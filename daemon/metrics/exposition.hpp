@@ -2,8 +2,10 @@
 #pragma once
 
 #include "daemon/metrics/histogram.hpp"
+#include "daemon/metrics/metric.hpp"
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,17 +19,21 @@ using Labels = std::vector<std::pair<std::string_view, std::string>>;
 // in the order in which they were added, whatever was added between them.
 class Exposition {
 public:
-    // `metric` is the name of one of all_metrics().
+    // Of these metrics: a static table.
+    explicit Exposition(std::span<const Metric> metrics) : metrics_{metrics} {}
+
+    // `metric` is the name of one of them.
     void add(std::string_view metric, const Labels& labels, double value);
     void add(std::string_view metric, const Labels& labels, const Histogram& histogram);
     // One sample for each of `states`, 1 for the one that is so.
     void add_states(std::string_view metric, const Labels& labels, std::string_view label,
                     const std::vector<std::string_view>& states, std::string_view state);
 
-    // In the order of all_metrics(). A metric without samples is left out.
+    // In the order of the table. A metric without samples is left out.
     [[nodiscard]] std::string text() const;
 
 private:
+    std::span<const Metric> metrics_;
     std::map<std::string_view, std::string> samples_;
 };
 

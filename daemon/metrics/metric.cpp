@@ -55,7 +55,7 @@ std::string_view to_string(Metric::Type type)
     return "untyped";
 }
 
-std::span<const Metric> all_metrics()
+std::span<const Metric> daemon_metrics()
 {
     return metrics;
 }

@@ -17,7 +17,7 @@ struct Metric {
 
 std::string_view to_string(Metric::Type type);
 
-// Every one there is, in the order of chainkeeper-metrics(7) and of the file.
-std::span<const Metric> all_metrics();
+// Those of the daemon's file, in the order of chainkeeper-metrics(7) and of the file.
+std::span<const Metric> daemon_metrics();
 
 }  // namespace chainkeeper::daemon::metrics

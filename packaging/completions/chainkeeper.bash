@@ -32,7 +32,7 @@ _chainkeeper_value()
         option=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     case $option in
-    --policy) _chainkeeper_offer_files ;;
+    --policy | --textfile) _chainkeeper_offer_files ;;
     --backend) _chainkeeper_offer "nft legacy both" ;;
     --assume-monitor) _chainkeeper_offer "alive dead unknown" ;;
     --log-level) _chainkeeper_offer "debug info warning error" ;;
@@ -63,7 +63,7 @@ _chainkeeper_options()
     case $1 in
     "") echo "--help -h --version" ;;
     check | "policy show") echo "--help -h --json --policy" ;;
-    doctor) echo "--brief --check --help -h --json --list --policy --preflight --root" ;;
+    doctor) echo "--brief --check --help -h --json --list --policy --preflight --root --textfile" ;;
     plan) echo "--assume-monitor --help -h --json --policy" ;;
     repair) echo "--assume-monitor --dry-run --help -h --json --policy" ;;
     rehearse) echo "--backend --help -h --json --policy" ;;

@@ -91,7 +91,7 @@ TEST_CASE("metrics: the file of a daemon that has repaired a flush is one that p
     CHECK(checked.output + checked.errors == "");
 
     std::set<std::string> all;
-    for (const auto& metric : daemon::metrics::all_metrics())
+    for (const auto& metric : daemon::metrics::daemon_metrics())
         all.emplace(metric.name);
     CHECK(metrics_in(text) == all);
     CHECK(has_line(text, firewall + "1\n"));

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
 // `chainkeeper doctor` where systemd and the journal are asked.
@@ -105,6 +106,55 @@ TEST_CASE("doctor xtables-lock: the units of who holds it and of who waits")
     check_says(doctor(node, "xtables-lock"), "warning", "(flock, of test-waiter.service)");
     node.systemctl({"stop", "test-waiter", "test-holder"});
     CHECK(doctor(node, "xtables-lock").text.find("test-holder") == std::string::npos);
+}
+
+TEST_CASE("the unit of doctor sees within its sandbox what a person sees, and the timer has it look again")
+{
+    BootedNode node;
+    const std::string file = "/run/chainkeeper-doctor/chainkeeper-doctor.prom";
+    const auto verdicts = [](const std::string& text) {
+        std::string found;
+        std::istringstream lines{text};
+        for (std::string line; std::getline(lines, line);)
+            if (line.starts_with("chainkeeper_doctor_verdict{") || line.starts_with("chainkeeper_rules{"))
+                found += line + '\n';
+        return found;
+    };
+    const auto compare = [&] {
+        node.systemctl({"start", "chainkeeper-doctor.service"});
+        const auto result = node.run({"chainkeeper", "doctor", "--textfile", "/run/outside.prom"});
+        CAPTURE(result.output);
+        CHECK(result.status == 1);
+        const auto outside = verdicts(node.read("/run/outside.prom"));
+        CHECK(outside != "");
+        CHECK(verdicts(node.read(file)) == outside);
+        return outside;
+    };
+    node.start_kubelet();
+    node.start_daemon("[repair]\nmode = \"dry-run\"\nsettle = \"50ms\"\n");
+    node.await_decisions("healthy");
+    node.must_run({"journalctl", "--sync"});
+    const auto well = compare();
+    CHECK(well.find(R"(check="kubelet-chains",verdict="ok"})") != std::string::npos);
+    CHECK(well.find(R"(check="kubelet-init",verdict="ok"})") != std::string::npos);
+    drop_filter_table();
+    node.await_log("would_repair: partial_flush");
+    CHECK(compare().find(R"(check="kubelet-chains",verdict="critical"})") != std::string::npos);
+
+    node.must_run({"rm", file});
+    const std::string drop_in = "/run/systemd/system/chainkeeper-doctor.timer.d/soon.conf";
+    node.write(drop_in, "[Timer]\nOnActiveSec=1ms\nAccuracySec=1ms\n");
+    node.systemctl({"daemon-reload"});
+    node.systemctl({"start", "chainkeeper-doctor.timer"});
+    await(
+        "the timer had elapsed",
+        [&] {
+            return node.run({"test", "-s", file}).status == 0;
+        },
+        50ms);
+    node.systemctl({"stop", "chainkeeper-doctor.timer"});
+    node.must_run({"rm", drop_in});
+    node.systemctl({"daemon-reload"});
 }
 
 TEST_CASE("doctor disruptors: a unit, and a timer, when each last ran, and ok when they are disabled")

@@ -69,7 +69,14 @@ TEST_CASE("doctor: what a check said comes back whole, and in the order of the c
     const TestCheck first{[] {
         return Judgement{.verdict = Verdict::critical, .evidence = {"a \"b\"\n", "\xff"}, .next_step = "Mend it"};
     }};
-    const TestCheck second{well, true};
+    const std::vector<Figure> figures{{.metric = "rules", .labels = {{"table", "nat"}, {"family", "ipv4"}}, .value = 3},
+                                      {.metric = "chains", .labels = {}, .value = 1ULL << 40U}};
+    const TestCheck second{[&] {
+                               auto judgement = well();
+                               judgement.figures = figures;
+                               return judgement;
+                           },
+                           true};
     const TestCheck third{
         [] { return Judgement{.verdict = Verdict::not_applicable, .evidence = {}, .next_step = {}}; }};
     const auto examined = examine_all(std::array<const Check*, 3>{&first, &second, &third});
@@ -80,7 +87,9 @@ TEST_CASE("doctor: what a check said comes back whole, and in the order of the c
     CHECK(examined[0].judgement.next_step == "Mend it");
     CHECK(examined[1].check == &second);
     CHECK(examined[1].judgement.evidence == std::vector<std::string>{"all is well"});
+    CHECK(examined[1].judgement.figures == figures);
     CHECK(examined[2].judgement.verdict == Verdict::not_applicable);
+    CHECK(examined[2].judgement.figures.empty());
 }
 
 TEST_CASE("doctor: a check that hangs is ended at its deadline, and holds up no other")

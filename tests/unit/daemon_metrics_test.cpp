@@ -23,7 +23,7 @@ constexpr auto start = sample_start;
 
 std::string text_of(const Counters& counters)
 {
-    Exposition exposition;
+    Exposition exposition{daemon_metrics()};
     counters.add_to(exposition);
     return exposition.text();
 }
@@ -74,7 +74,7 @@ std::set<std::string> series_of(const std::string& text, const std::string& metr
 TEST_CASE("metrics: names, types and helps are as Prometheus wants them")
 {
     std::set<std::string_view> names;
-    for (const auto& metric : all_metrics()) {
+    for (const auto& metric : daemon_metrics()) {
         CAPTURE(metric.name);
         CHECK(names.insert(metric.name).second);
         CHECK(metric.name.starts_with("chainkeeper_"));
@@ -87,7 +87,7 @@ TEST_CASE("metrics: names, types and helps are as Prometheus wants them")
 
 TEST_CASE("metrics: labels are escaped and printable, and the samples of a metric stand together")
 {
-    Exposition exposition;
+    Exposition exposition{daemon_metrics()};
     exposition.add("chainkeeper_hold", {}, 1);
     exposition.add("chainkeeper_flushes_total", {{"unit", "a\"b\\c\nd\xff"}}, 3);
     exposition.add("chainkeeper_hold", {{"x", "y"}}, 0);
@@ -108,7 +108,7 @@ TEST_CASE("metrics: a histogram counts each observation in every bucket that it 
     CHECK(histogram.count_up_to(Histogram::bounds.size() - 1) == 3);
     CHECK(histogram.count() == 4);
     CHECK(histogram.sum() == doctest::Approx(3602.000201));
-    Exposition exposition;
+    Exposition exposition{daemon_metrics()};
     exposition.add("chainkeeper_stage_seconds", {{"stage", "settled"}}, histogram);
     const auto text = exposition.text();
     CHECK(has_line(text, R"(chainkeeper_stage_seconds_bucket{stage="settled",le="0.0001"} 1)"));
@@ -215,7 +215,7 @@ TEST_CASE("metrics: what is so now is told of each family, and what is not known
     family.standoff_until = sample_wall;
     now.status.families.push_back(family);
     now.status.mode = "dry-run";
-    Exposition exposition;
+    Exposition exposition{daemon_metrics()};
     add_gauges(exposition, now);
     const auto text = exposition.text();
     CHECK(has_line(text, R"(chainkeeper_family_known{family="ipv4"} 1)"));
@@ -239,13 +239,13 @@ TEST_CASE("metrics: what is so now is told of each family, and what is not known
 TEST_CASE("metrics: the table of connections is told of where there is one")
 {
     const TemporaryDirectory proc;
-    Exposition none;
+    Exposition none{daemon_metrics()};
     add_conntrack(none, proc.path());
     CHECK(none.text().empty());
     std::filesystem::create_directories(proc.path() / "sys/net/netfilter");
     std::ofstream{proc.path() / "sys/net/netfilter/nf_conntrack_count"} << "17\n";
     std::ofstream{proc.path() / "sys/net/netfilter/nf_conntrack_max"} << "262144\n";
-    Exposition exposition;
+    Exposition exposition{daemon_metrics()};
     add_conntrack(exposition, proc.path());
     CHECK(has_line(exposition.text(), "chainkeeper_conntrack_entries 17"));
     CHECK(has_line(exposition.text(), "chainkeeper_conntrack_entries_limit 262144"));

@@ -1,31 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/doctor_metrics.hpp"
 #include "daemon/metrics/metric.hpp"
 #include "tests/unit/man_page.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <span>
+#include <string>
 
-// chainkeeper-metrics(7) has what the daemon writes.
+// chainkeeper-metrics(7) has what the daemon and doctor write.
 
-using namespace chainkeeper::daemon::metrics;
+using namespace chainkeeper::daemon;
 using namespace chainkeeper::tests;
 
-TEST_CASE("chainkeeper-metrics(7) has every metric, in the order of the file, and no other")
-{
-    std::vector<std::string> names;
-    for (const auto& metric : all_metrics())
-        names.emplace_back(metric.name);
-    CHECK(difference(ManPage{"chainkeeper-metrics.7"}.terms("METRICS"), names) == "");
-}
+namespace {
 
-TEST_CASE("chainkeeper-metrics(7) gives the type of every metric")
+void check_page(const std::string& subsection, std::span<const metrics::Metric> all)
 {
     const ManPage page{"chainkeeper-metrics.7"};
-    for (const auto& definition : page.definitions("METRICS"))
-        for (const auto& metric : all_metrics())
+    std::vector<std::string> names;
+    for (const auto& metric : all)
+        names.emplace_back(metric.name);
+    const auto definitions = page.definitions("METRICS", subsection);
+    CHECK(difference(page.terms("METRICS", subsection), names) == "");
+    for (const auto& definition : definitions)
+        for (const auto& metric : all)
             if (metric.name == definition.term) {
                 auto type = std::string{to_string(metric.type)};
                 type.front() = static_cast<char>(type.front() - 'a' + 'A');
                 CHECK_MESSAGE(definition.text.starts_with(type), definition.term);
             }
+}
+
+}  // namespace
+
+TEST_CASE("chainkeeper-metrics(7) has every metric with its type, in the order of the files, and no other")
+{
+    check_page("Of the daemon", metrics::daemon_metrics());
+    check_page("Of doctor", doctor::doctor_metrics());
+    CHECK(ManPage{"chainkeeper-metrics.7"}.subsections("METRICS") ==
+          std::vector<std::string>{"Of the daemon", "Of doctor"});
 }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/doctor_metrics.hpp"
+
+#include "daemon/metrics/exposition.hpp"
+
+#include <array>
+#include <chrono>
+
+namespace chainkeeper::daemon::doctor {
+
+namespace {
+
+using metrics::Metric;
+
+constexpr std::string_view last_run_metric = "chainkeeper_doctor_last_run_timestamp_seconds";
+constexpr std::string_view verdict_metric = "chainkeeper_doctor_verdict";
+
+constexpr std::array table{
+    Metric{last_run_metric, Metric::Type::gauge, "When chainkeeper doctor looked at the node."},
+    Metric{verdict_metric, Metric::Type::gauge, "What a check of chainkeeper doctor came to, by a label; always 1."},
+    Metric{rules_metric, Metric::Type::gauge, "How many rules there are in a table."},
+};
+
+}  // namespace
+
+std::span<const Metric> doctor_metrics()
+{
+    return table;
+}
+
+std::string metrics_text(const std::vector<Examined>& examined, WallTime looked)
+{
+    metrics::Exposition exposition{doctor_metrics()};
+    exposition.add(last_run_metric, {}, std::chrono::duration<double>{looked.time_since_epoch()}.count());
+    for (const auto& [check, judgement] : examined) {
+        exposition.add(verdict_metric,
+                       {{"check", std::string{check->name()}}, {"verdict", std::string{to_string(judgement.verdict)}}},
+                       1);
+        for (const auto& figure : judgement.figures)
+            exposition.add(figure.metric, {figure.labels.begin(), figure.labels.end()},
+                           static_cast<double>(figure.value));
+    }
+    return exposition.text();
+}
+
+}  // namespace chainkeeper::daemon::doctor
