@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/doctor/kube_proxy_chains_check.hpp"
 
-#include "daemon/doctor/processes.hpp"
+#include "daemon/doctor/kube_proxy.hpp"
 #include "daemon/doctor/service_chains.hpp"
 #include "daemon/doctor/short_list.hpp"
 
@@ -200,15 +200,13 @@ private:
 // There is none of its chains.
 void judge_absent(Judgement& judgement, const Root& root)
 {
-    static constexpr std::array names{std::string_view{"kube-proxy"}};
-    const auto running = processes_named(root, names);
+    const auto running = running_kube_proxy(root);
     if (!running)
         judgement.add_unknown(running.error());
-    else if (running->empty())
+    else if (!*running)
         judgement = {.verdict = Verdict::not_applicable, .evidence = {"kube-proxy does not run here"}, .next_step = {}};
     else
-        judgement.add(Verdict::critical,
-                      fmt::format("kube-proxy runs (process {}), and has not one chain", running->front().pid),
+        judgement.add(Verdict::critical, fmt::format("kube-proxy runs ({}), and has not one chain", **running),
                       restart);
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/doctor/kube_proxy_sync_check.hpp"
 
 #include "daemon/doctor/http_get.hpp"
+#include "daemon/doctor/kube_proxy.hpp"
 #include "daemon/doctor/processes.hpp"
 #include "daemon/short_text.hpp"
 #include "policies/duration.hpp"

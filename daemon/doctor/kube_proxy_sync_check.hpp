@@ -4,13 +4,7 @@
 #include "daemon/doctor/check.hpp"
 #include "daemon/doctor/proxy_metrics.hpp"
 
-#include <chrono>
-#include <cstdint>
-
 namespace chainkeeper::daemon::doctor {
-
-inline constexpr std::uint16_t kube_proxy_port = 10249;
-inline constexpr std::chrono::milliseconds kube_proxy_deadline{1000};
 
 // Does kube-proxy keep up? It syncs when something has changed, and only then: an old sync is no fault by itself.
 class KubeProxySyncCheck final : public Check {

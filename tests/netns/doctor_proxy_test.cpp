@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/netns/await.hpp"
 #include "tests/netns/doctor_answer.hpp"
+#include "tests/netns/kube_proxy.hpp"
 #include "tests/netns/node.hpp"
 #include "tests/netns/process.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -185,6 +186,23 @@ TEST_CASE("doctor kube-proxy-sync: a sync that does not come, and comes; the pol
     synced_ago = 5;
     CHECK(ask(node).verdict == "ok");
     CHECK(with("quick.toml").verdict == "warning");
+}
+
+TEST_CASE("doctor kube-proxy-chains: a kube-proxy that is part of another program, and has lost all of its chains")
+{
+    const Node node;
+    const auto ask_chains = [&] { return ask_doctor(node, "kube-proxy-chains"); };
+    CHECK(ask_chains().verdict == "not_applicable");
+    {
+        const Server other{[](int connection, const std::string&, const auto&) { send_text(connection, whole("ok")); }};
+        CHECK(ask_chains().verdict == "not_applicable");
+    }
+    const Server server{proxy([] { return whole(metrics(5, 10)); })};
+    const auto bare = ask_chains();
+    CHECK(bare.verdict == "critical");
+    CHECK(bare.says("kube-proxy runs (it answers on 127.0.0.1:10249), and has not one chain"));
+    make_kube_proxy(repair::Family::ipv4);
+    CHECK(ask_chains().verdict == "ok");
 }
 
 TEST_CASE("doctor kube-proxy-sync: an answer in chunks, and one until the connection ends")
