@@ -125,7 +125,7 @@ TEST_CASE("the unit of doctor sees within its sandbox what a person sees, and th
         const auto result = node.run({"chainkeeper", "doctor", "--textfile", "/run/outside.prom"});
         CAPTURE(result.output);
         CHECK(result.status == 1);
-        const auto outside = verdicts(node.read("/run/outside.prom"));
+        auto outside = verdicts(node.read("/run/outside.prom"));
         CHECK(outside != "");
         CHECK(verdicts(node.read(file)) == outside);
         return outside;
