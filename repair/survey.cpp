@@ -20,7 +20,28 @@ const auto* find_in(const auto& map, std::string_view name)
     return found == map.end() ? nullptr : &found->second;
 }
 
+bool has_target(const SurveyedRule& rule, std::string_view of_iptables, std::string_view of_nft)
+{
+    return rule.end == SurveyedRule::End::other &&
+           (rule.words.ends_with(of_iptables) || rule.words == of_nft ||
+            (rule.words.ends_with(of_nft) && rule.words[rule.words.size() - of_nft.size() - 1] == ' '));
+}
+
 }  // namespace
+
+bool ends_all(const SurveyedRule& rule)
+{
+    if (rule.narrows)
+        return false;
+    switch (rule.end) {
+    case SurveyedRule::End::accept:
+    case SurveyedRule::End::drop:
+    case SurveyedRule::End::return_: return true;
+    case SurveyedRule::End::jump: return false;
+    case SurveyedRule::End::other: return has_target(rule, "target:REJECT", "reject");
+    }
+    return false;
+}
 
 const SurveyedChain* Survey::find(std::string_view table, std::string_view chain) const
 {
@@ -56,14 +77,15 @@ void Surveyor::add_rule(const SurveyedRule& rule)
     const bool is_repeated = !fingerprints_.insert(rule.fingerprint).second;
     if (is_repeated)
         ++chain_->repeated;
-    const bool ends_all =
+    const bool is_bare =
         !rule.narrows && (rule.end == SurveyedRule::End::drop || rule.end == SurveyedRule::End::return_);
-    if (ends_all && chain_->bare.size() < SurveyedChain::most_bare)
+    if (is_bare && chain_->bare.size() < SurveyedChain::most_bare)
         chain_->bare.push_back({.number = chain_->rules,
                                 .verdict = rule.end == SurveyedRule::End::drop ? Verdict::drop : Verdict::return_});
     if (rule.end == SurveyedRule::End::jump)
         count_jump(rule, is_repeated);
-    is_ended_ = is_ended_ || ends_all || (!rule.narrows && rule.end == SurveyedRule::End::accept);
+    chain_->masquerades = chain_->masquerades || has_target(rule, "target:MASQUERADE", "masq");
+    is_ended_ = is_ended_ || ends_all(rule);
 }
 
 void Surveyor::enter(std::string_view table, std::string_view chain)

@@ -28,6 +28,9 @@ struct SurveyedRule {
     std::uint64_t fingerprint = 0;  // the same for the same words, whatever its counters are
 };
 
+// Whether no packet gets to what stands behind the rule in its chain.
+bool ends_all(const SurveyedRule& rule);
+
 // A chain, as it is told of before its rules.
 struct SurveyedHeader {
     std::string_view table;
@@ -50,6 +53,7 @@ struct SurveyedChain {
     std::size_t rules = 0;
     std::size_t repeated = 0;    // rules that are the same as one before them
     std::size_t references = 0;  // rules and elements of maps that lead here
+    bool masquerades = false;    // one of its rules does
     // Of a base chain: what every packet is sent to, unless a rule has ended the way of it before.
     std::set<std::string> jumps{};
     std::set<std::string> repeated_jumps{};  // and what a rule leads to that is the same as one before it

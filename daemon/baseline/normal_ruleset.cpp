@@ -29,14 +29,6 @@ bool is_plain(const ChainName& name, const NormalChain& chain)
     return !is_owned(name.table, name.chain) && chain.rules.empty() && chain.policy != repair::Verdict::drop;
 }
 
-// No packet gets to what stands behind it.
-bool ends_all(const SurveyedRule& rule)
-{
-    const bool ends = rule.end == SurveyedRule::End::accept || rule.end == SurveyedRule::End::drop ||
-                      rule.end == SurveyedRule::End::return_ || rule.words.ends_with("target:REJECT");
-    return ends && !rule.narrows;
-}
-
 std::string_view verb_of(SurveyedRule::End end)
 {
     switch (end) {

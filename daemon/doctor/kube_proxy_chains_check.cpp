@@ -32,7 +32,10 @@ struct Way {
 struct Mode {
     std::string_view name;
     std::span<const Way> ways;
-    std::span<const Way> others;  // reached from elsewhere than a base chain
+    std::span<const Way> others;                    // reached from elsewhere than a base chain
+    std::span<const Way> led_to;                    // if they are there, something leads to them
+    std::span<const std::string_view> never_empty;  // nor are these, if they are there; in the table of Services
+    std::string_view masquerading;                  // the same; a rule of it masquerades
     std::string_view service_table;
     std::span<const std::string_view> service_prefixes;
 };
@@ -44,6 +47,16 @@ constexpr std::array iptables_ways{
     Way{"filter", "KUBE-FORWARD", "FORWARD"},
 };
 constexpr std::array iptables_others{Way{"nat", "KUBE-NODEPORTS", ""}};
+// Each from another version on, always with its jumps; without rules where no Service needs any.
+constexpr std::array iptables_led_to{
+    Way{"filter", "KUBE-SERVICES", ""},
+    Way{"filter", "KUBE-EXTERNAL-SERVICES", ""},
+    Way{"filter", "KUBE-NODEPORTS", ""},
+    Way{"filter", "KUBE-PROXY-FIREWALL", ""},
+};
+constexpr std::array<std::string_view, 1> iptables_never_empty{"KUBE-MARK-MASQ"};
+constexpr std::array<std::string_view, 2> ipvs_never_empty{"KUBE-MARK-MASQ", "KUBE-LOAD-BALANCER"};
+constexpr std::array<std::string_view, 1> nftables_never_empty{"mark-for-masquerade"};
 // pkg/proxy/nftables/proxier.go, from Kubernetes 1.31.
 constexpr std::array nftables_ways{
     Way{kube_proxy_table, "services", "nat-prerouting"},
@@ -51,10 +64,31 @@ constexpr std::array nftables_ways{
     Way{kube_proxy_table, "masquerading", "nat-postrouting"},
 };
 
-constexpr Mode iptables_mode{"iptables", iptables_ways, iptables_others, "nat", iptables_service_prefixes};
-// Its Services are in ipvs and in ipsets.
-constexpr Mode ipvs_mode{"ipvs", iptables_ways, {}, "nat", {}};
-constexpr Mode nftables_mode{"nftables", nftables_ways, {}, kube_proxy_table, nftables_service_prefixes};
+constexpr Mode iptables_mode{.name = "iptables",
+                             .ways = iptables_ways,
+                             .others = iptables_others,
+                             .led_to = iptables_led_to,
+                             .never_empty = iptables_never_empty,
+                             .masquerading = "KUBE-POSTROUTING",
+                             .service_table = "nat",
+                             .service_prefixes = iptables_service_prefixes};
+// Its Services are in ipvs and in ipsets: what has chains was left by the mode before.
+constexpr Mode ipvs_mode{.name = "ipvs",
+                         .ways = iptables_ways,
+                         .others = {},
+                         .led_to = {},
+                         .never_empty = ipvs_never_empty,
+                         .masquerading = "KUBE-POSTROUTING",
+                         .service_table = "nat",
+                         .service_prefixes = iptables_service_prefixes};
+constexpr Mode nftables_mode{.name = "nftables",
+                             .ways = nftables_ways,
+                             .others = {},
+                             .led_to = {},
+                             .never_empty = nftables_never_empty,
+                             .masquerading = "masquerading",
+                             .service_table = kube_proxy_table,
+                             .service_prefixes = nftables_service_prefixes};
 
 bool has(const Survey& survey, std::string_view table, std::string_view chain)
 {
@@ -98,8 +132,12 @@ public:
             judge_way(way);
         for (const auto& way : mode_.others)
             judge_chain(way);
+        for (const auto& way : mode_.led_to)
+            judge_led_to(way);
         judge_services();
+        judge_masquerading();
         judge_repeated();
+        judge_left_behind();
         if (judgement_.evidence.size() == before)
             judgement_.add(Verdict::ok, fmt::format("{}: whole, as in its {} mode ({} chains for Services)", place_,
                                                     mode_.name, services_));
@@ -136,6 +174,31 @@ private:
             add(Verdict::critical, fmt::format("{} {}: no jump from {}", way.table, way.chain, way.from));
     }
 
+    void judge_led_to(const Way& way)
+    {
+        const auto* const chain = survey_.find(way.table, way.chain);
+        if (chain != nullptr && chain->references == 0)
+            add(chain->rules > 0 ? Verdict::critical : Verdict::warning,
+                fmt::format("{} {}: nothing leads to it", way.table, way.chain));
+    }
+
+    void judge_masquerading()
+    {
+        const auto* const chain = survey_.find(mode_.service_table, mode_.masquerading);
+        if (chain != nullptr && chain->rules > 0 && !chain->masquerades)
+            add(Verdict::critical, fmt::format("{} {}: no rule masquerades", mode_.service_table, mode_.masquerading));
+    }
+
+    // Both would send packets to endpoints.
+    void judge_left_behind()
+    {
+        const auto* const services = survey_.find("nat", "KUBE-SERVICES");
+        if (mode_.service_table == kube_proxy_table && services != nullptr && services->rules > 0 &&
+            services->references > 0)
+            add(Verdict::warning, "nat KUBE-SERVICES: of another mode of kube-proxy's, and still in use",
+                "Drain the node, run `kube-proxy --cleanup` on it, and start kube-proxy anew");
+    }
+
     void judge_services()
     {
         const auto table = survey_.tables.find(mode_.service_table);
@@ -144,6 +207,9 @@ private:
         std::vector<std::string> empty;
         std::vector<std::string> stale;
         for (const auto& [name, chain] : table->second.chains) {
+            const bool is_needed = std::ranges::find(mode_.never_empty, name) != mode_.never_empty.end();
+            if (is_needed && chain.references > 0 && chain.rules == 0)
+                empty.push_back(name);
             if (!is_service(mode_, name))
                 continue;
             ++services_;

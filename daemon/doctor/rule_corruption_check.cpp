@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace chainkeeper::daemon::doctor {
 
@@ -46,32 +48,59 @@ std::string step_for(const Place& place, std::string_view table, std::string_vie
     return fmt::format("`{} -D {} {}` takes it out; then {}", command_for(place, table), chain, bare.number, then);
 }
 
-void judge_table(Judgement& judgement, const Place& place, const std::string& table,
-                 const repair::SurveyedTable& surveyed)
+struct Corruption {
+    Place place;
+    std::string_view table;
+    std::string_view chain;
+    BareVerdict bare;
+    Verdict verdict = Verdict::warning;
+};
+
+// What kubelet itself relies on, then what breaks most.
+auto rank_of(const Corruption& corruption)
 {
-    std::size_t found = 0;
+    return std::pair{corruption.chain != "KUBE-FIREWALL", corruption.verdict};
+}
+
+void find_in_table(std::vector<Corruption>& found, const Place& place, std::string_view table,
+                   const repair::SurveyedTable& surveyed)
+{
     for (const auto& [name, chain] : surveyed.chains) {
         const auto* const owner = owner_of(name);
         const auto* const bare = owner == nullptr ? nullptr : corrupt_rule(*owner, chain);
-        if (bare == nullptr || ++found > most_named)
+        if (bare == nullptr)
             continue;
         const bool is_grave = bare->verdict == repair::Verdict::drop || owner->last_rule == LastRule::narrows;
-        judgement.add(is_grave ? Verdict::critical : Verdict::warning, describe(place, table, name, *bare),
-                      step_for(place, table, name, *bare));
+        found.push_back({.place = place,
+                         .table = table,
+                         .chain = name,
+                         .bare = *bare,
+                         .verdict = is_grave ? Verdict::critical : Verdict::warning});
     }
-    if (found > most_named)
-        judgement.evidence.push_back(
-            fmt::format("{}: {}: and {} chains more", to_string(place), table, found - most_named));
+}
+
+void judge_found(Judgement& judgement, std::vector<Corruption> found)
+{
+    std::ranges::stable_sort(found, {}, rank_of);
+    const auto named = std::min(found.size(), most_named);
+    for (std::size_t index = 0; index < named; ++index) {
+        const auto& [place, table, chain, bare, verdict] = found[index];
+        judgement.add(verdict, describe(place, table, chain, bare), step_for(place, table, chain, bare));
+    }
+    if (found.size() > named)
+        judgement.evidence.push_back(fmt::format("and {} chains more", found.size() - named));
 }
 
 }  // namespace
 
 Judgement RuleCorruptionCheck::examine(const Node& node) const
 {
-    auto judgement = examine_rulesets(node, [](Judgement& all, const Place& place, const repair::Survey& survey) {
+    std::vector<Corruption> found;
+    auto judgement = examine_rulesets(node, [&](Judgement&, const Place& place, const repair::Survey& survey) {
         for (const auto& [name, table] : survey.tables)
-            judge_table(all, place, name, table);
+            find_in_table(found, place, name, table);
     });
+    judge_found(judgement, std::move(found));
     if (judgement.evidence.empty())
         judgement.add(Verdict::ok, "every DROP and RETURN says which packets it is for");
     return judgement;

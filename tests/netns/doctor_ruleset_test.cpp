@@ -88,10 +88,10 @@ TEST_CASE("doctor kube-proxy-chains: what is missing, empty, not reached, stale 
                       .verdict = "critical",
                       .said = "nat KUBE-SERVICES: no jump from PREROUTING",
                       .mend = {with("-I")}},
-                     {.make = {{"-t", "filter", "-F", "FORWARD"}},
+                     {.make = {{"-t", "filter", "-D", "FORWARD", "3"}},
                       .verdict = "critical",
                       .said = "filter KUBE-FORWARD: nothing leads to it",
-                      .mend = {{"-I", "FORWARD", "-j", "KUBE-FORWARD"}}},
+                      .mend = {{"-A", "FORWARD", "-j", "KUBE-FORWARD"}}},
                      {.make = {{"-t", "nat", "-F", "KUBE-SEP-AAAAAAAAAAAAAAAA"}},
                       .verdict = "critical",
                       .said = "packets are sent to chains without a rule: KUBE-SEP-AAAAAAAAAAAAAAAA",
@@ -112,6 +112,26 @@ TEST_CASE("doctor kube-proxy-chains: what is missing, empty, not reached, stale 
                       .verdict = "warning",
                       .said = "rules stand there more than once: nat PREROUTING (1)",
                       .mend = {with("-D")}},
+                     {.make = {{"-I", "FORWARD", "-j", "REJECT"}},
+                      .verdict = "critical",
+                      .said = "filter KUBE-FORWARD: no jump from FORWARD",
+                      .mend = {{"-D", "FORWARD", "1"}}},
+                     {.make = {{"-t", "nat", "-F", "KUBE-MARK-MASQ"}},
+                      .verdict = "critical",
+                      .said = "packets are sent to chains without a rule: KUBE-MARK-MASQ",
+                      .mend = {{"-t", "nat", "-A", "KUBE-MARK-MASQ", "-j", "MARK", "--or-mark", "0x4000"}}},
+                     {.make = {{"-t", "nat", "-D", "KUBE-POSTROUTING", "3"}},
+                      .verdict = "critical",
+                      .said = "nat KUBE-POSTROUTING: no rule masquerades",
+                      .mend = {{"-t", "nat", "-A", "KUBE-POSTROUTING", "-j", "MASQUERADE", "--random-fully"}}},
+                     {.make = {{"-D", "FORWARD", "1"}},
+                      .verdict = "warning",
+                      .said = "filter KUBE-PROXY-FIREWALL: nothing leads to it",
+                      .mend = {{"-I", "FORWARD", "-j", "KUBE-PROXY-FIREWALL"}}},
+                     {.make = {{"-D", "FORWARD", "1"}, {"-A", "KUBE-PROXY-FIREWALL", "-p", "tcp", "-j", "DROP"}},
+                      .verdict = "critical",
+                      .said = "filter KUBE-PROXY-FIREWALL: nothing leads to it",
+                      .mend = {{"-I", "FORWARD", "-j", "KUBE-PROXY-FIREWALL"}}},
                  });
 }
 
@@ -205,7 +225,16 @@ TEST_CASE("doctor kube-proxy-chains: in the ipvs mode")
                  {{.make = {{"-t", "nat", "-F", "KUBE-SERVICES"}},
                    .verdict = "critical",
                    .said = "nat KUBE-SERVICES is empty",
-                   .mend = {{"-t", "nat", "-A", "KUBE-SERVICES", "-j", "KUBE-NODE-PORT"}}}});
+                   .mend = {{"-t", "nat", "-A", "KUBE-SERVICES", "-j", "KUBE-NODE-PORT"}}},
+                  {.make = {{"-t", "nat", "-A", "KUBE-SERVICES", "-j", "KUBE-LOAD-BALANCER"},
+                            {"-t", "nat", "-F", "KUBE-LOAD-BALANCER"}},
+                   .verdict = "critical",
+                   .said = "packets are sent to chains without a rule: KUBE-LOAD-BALANCER",
+                   .mend = {{"-t", "nat", "-A", "KUBE-LOAD-BALANCER", "-j", "KUBE-MARK-MASQ"}}},
+                  {.make = {{"-t", "nat", "-N", "KUBE-SVC-OLD"}},
+                   .verdict = "warning",
+                   .said = "nothing leads to 1 of 1 chains for Services: KUBE-SVC-OLD",
+                   .mend = {{"-t", "nat", "-X", "KUBE-SVC-OLD"}}}});
 }
 
 TEST_CASE("doctor kube-proxy-chains: in the nftables mode")
@@ -230,6 +259,21 @@ TEST_CASE("doctor kube-proxy-chains: in the nftables mode")
     CHECK(ask_doctor(node, "kube-proxy-chains").says("nothing leads to 1 of 2 chains for Services: service-ULMVA6XW"));
     nft_script(fmt::format("delete table {0} kube-proxy", ip));
     make_kube_proxy_nftables(family);
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+    nft_script(fmt::format("flush chain {} kube-proxy mark-for-masquerade", ip));
+    CHECK(ask_doctor(node, "kube-proxy-chains").says("chains without a rule: mark-for-masquerade"));
+    nft_script(fmt::format("add rule {} kube-proxy mark-for-masquerade meta mark set 1; "
+                           "flush chain {} kube-proxy masquerading; add rule {} kube-proxy masquerading return",
+                           ip, ip, ip));
+    CHECK(ask_doctor(node, "kube-proxy-chains").says("kube-proxy masquerading: no rule masquerades"));
+    nft_script(fmt::format("add rule {} kube-proxy masquerading masquerade", ip));
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+    // Of the mode before.
+    make_kube_proxy(family);
+    const auto both = ask_doctor(node, "kube-proxy-chains");
+    CHECK(both.verdict == "warning");
+    CHECK(both.says("nat KUBE-SERVICES: of another mode of kube-proxy's, and still in use"));
+    run_all(family, {{"-t", "nat", "-F"}, {"-t", "nat", "-X"}});
     CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
 }
 
@@ -268,6 +312,32 @@ TEST_CASE("doctor rule-corruption: a rule that has lost its matches")
                       .said = "cali-fw-1: rule 1 sends back every packet",
                       .mend = {{"-D", "cali-fw-1", "1"}}},
                  });
+}
+
+TEST_CASE("doctor rule-corruption: of many chains what is worst is named, KUBE-FIREWALL first of all")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    run_all(place.family, {{"-N", "KUBE-FIREWALL"}, {"-A", "KUBE-FIREWALL", "-j", "RETURN"}});
+    for (int number = 0; number < 6; ++number) {
+        const auto chain = fmt::format("AZURE-NPM-{}", number);
+        run_all(place.family, {{"-N", chain}, {"-A", chain, "-j", "RETURN"}, {"-A", chain, "-j", "ACCEPT"}});
+    }
+    run_all(place.family,
+            {{"-N", "cali-fw-1"}, {"-A", "cali-fw-1", "-j", "DROP"}, {"-A", "cali-fw-1", "-j", "ACCEPT"}});
+    const auto answer = ask_doctor(node, "rule-corruption");
+    CAPTURE(answer.text);
+    CHECK(answer.verdict == "critical");
+    const auto firewall = answer.text.find("KUBE-FIREWALL: rule 1 sends back every packet");
+    const auto calico = answer.text.find("cali-fw-1: rule 1 drops every packet");
+    const auto npm = answer.text.find("AZURE-NPM-0: rule 1 sends back every packet");
+    CHECK(firewall < calico);
+    CHECK(calico < npm);
+    CHECK(npm < std::string::npos);
+    CHECK(answer.says("and 3 chains more"));
+    CHECK_FALSE(answer.says("AZURE-NPM-5"));
+    const auto brief = chainkeeper(node, {"doctor", "--brief", "--check", "rule-corruption"});
+    CHECK(brief.output.find("KUBE-FIREWALL") != std::string::npos);
 }
 
 TEST_CASE("doctor rule-count: more rules than iptables is quick with")

@@ -95,6 +95,36 @@ TEST_CASE("survey: a base chain jumps where every packet gets to the rule, and t
     }
 }
 
+TEST_CASE("survey: REJECT ends what every packet gets to, and a chain masquerades by one of its rules")
+{
+    for (const std::string_view words : {"target:REJECT", "match:comment target:REJECT", "reject", "counter reject"}) {
+        CAPTURE(words);
+        auto rejects = rule("OUTPUT", End::other, 1, false);
+        rejects.words = words;
+        CHECK(ends_all(rejects));
+        rejects.narrows = true;
+        CHECK_FALSE(ends_all(rejects));
+    }
+    for (const std::string_view words : {"", "target:LOG", "log", "unreject"}) {
+        CAPTURE(words);
+        auto goes_on = rule("OUTPUT", End::other, 1, false);
+        goes_on.words = words;
+        CHECK_FALSE(ends_all(goes_on));
+    }
+    for (const std::string_view words : {"target:MASQUERADE", "-o target:MASQUERADE", "masq", "meta masq"}) {
+        CAPTURE(words);
+        Surveyor surveyor;
+        surveyor.add_rule(rule("A", End::return_, 1));
+        auto masquerades = rule("A", End::other, 2);
+        masquerades.words = words;
+        surveyor.add_rule(masquerades);
+        surveyor.add_rule(rule("B", End::other, 1));
+        const auto survey = std::move(surveyor).finish();
+        CHECK(survey.find("nat", "A")->masquerades);
+        CHECK_FALSE(survey.find("nat", "B")->masquerades);
+    }
+}
+
 TEST_CASE("survey: the same twice is as before, anything else is not")
 {
     Surveyor surveyor;
