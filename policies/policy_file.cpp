@@ -205,14 +205,33 @@ tl::expected<std::vector<path>, PolicyError> files_of(const path& main_file)
     return files;
 }
 
-tl::expected<void, PolicyError> read_file(SourcedPolicy& draft, const path& file)
+tl::expected<void, PolicyError> read_file(PolicyTexts& texts, const path& file)
 {
     return read_text_file(file)
         .map_error([](std::string what) { return PolicyError{std::move(what)}; })
-        .and_then([&](const std::string& text) { return read_text(draft, text, file.string()); });
+        .and_then([&](std::string text) { return texts.add({.text = std::move(text), .name = file.string()}); });
+}
+
+tl::expected<SourcedPolicy, PolicyError> parse_sourced(const PolicyTexts& texts)
+{
+    SourcedPolicy draft;
+    for (const auto& [text, name] : texts.all())
+        if (const auto read = read_text(draft, text, name); !read)
+            return tl::unexpected(read.error());
+    return validated(std::move(draft));
 }
 
 }  // namespace
+
+tl::expected<void, PolicyError> PolicyTexts::add(PolicyText text)
+{
+    size_ += text.text.size();
+    if (size_ > most)
+        return tl::unexpected(
+            PolicyError{fmt::format("{}: with it the policy is larger than {} KiB", text.name, most >> 10U)});
+    texts_.push_back(std::move(text));
+    return {};
+}
 
 bool is_drop_in(const path& file)
 {
@@ -232,11 +251,11 @@ tl::expected<SourcedPolicy, PolicyError> load_sourced_policy(const path& path)
     const auto files = files_of(path);
     if (!files)
         return tl::unexpected(files.error());
-    SourcedPolicy draft;
+    PolicyTexts texts;
     for (const auto& file : *files)
-        if (const auto read = read_file(draft, file); !read)
+        if (const auto read = read_file(texts, file); !read)
             return tl::unexpected(read.error());
-    return validated(std::move(draft));
+    return parse_sourced(texts);
 }
 
 tl::expected<Policy, PolicyError> load_policy(const path& path)
@@ -244,13 +263,9 @@ tl::expected<Policy, PolicyError> load_policy(const path& path)
     return load_sourced_policy(path).map([](SourcedPolicy&& loaded) { return std::move(loaded.policy); });
 }
 
-tl::expected<Policy, PolicyError> parse_policy(const std::vector<PolicyText>& texts)
+tl::expected<Policy, PolicyError> parse_policy(const PolicyTexts& texts)
 {
-    SourcedPolicy draft;
-    for (const auto& [text, name] : texts)
-        if (const auto read = read_text(draft, text, name); !read)
-            return tl::unexpected(read.error());
-    return validated(std::move(draft)).map([](SourcedPolicy&& parsed) { return std::move(parsed.policy); });
+    return parse_sourced(texts).map([](SourcedPolicy&& parsed) { return std::move(parsed.policy); });
 }
 
 tl::expected<SourcedPolicy, PolicyError> parse_sourced_policy(std::string_view text, std::string_view name)

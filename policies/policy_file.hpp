@@ -4,6 +4,7 @@
 #include "policies/policy.hpp"
 #include "policies/toml_tree.hpp"
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -43,12 +44,24 @@ struct SourcedPolicy {
 tl::expected<SourcedPolicy, PolicyError> load_sourced_policy(const std::filesystem::path& path);
 tl::expected<Policy, PolicyError> load_policy(const std::filesystem::path& path);
 
-// The same of the texts of the files, in that order; `name` stands for the file in errors.
+// The texts of the files of a policy, in that order; `name` stands for the file in errors.
 struct PolicyText {
     std::string text;
     std::string name;
 };
-tl::expected<Policy, PolicyError> parse_policy(const std::vector<PolicyText>& texts);
+class PolicyTexts {
+public:
+    // Together, in bytes; far more than a policy needs.
+    static constexpr std::size_t most = std::size_t{1} << 20U;
+    // Refuses what there is too much of.
+    tl::expected<void, PolicyError> add(PolicyText text);
+    [[nodiscard]] const std::vector<PolicyText>& all() const { return texts_; }
+
+private:
+    std::vector<PolicyText> texts_;
+    std::size_t size_ = 0;
+};
+tl::expected<Policy, PolicyError> parse_policy(const PolicyTexts& texts);
 
 // Whether the directory beside a policy file has it for a file that is read after it.
 bool is_drop_in(const std::filesystem::path& file);

@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
+// Of the keys in one line: no policy has more than one, no configuration of a container runtime more than five.
+constexpr unsigned most_dots = 16;
+
 bool is_ascii(char byte)
 {
     return static_cast<unsigned char>(byte) < 0x80;
@@ -48,12 +51,15 @@ private:
     {
         place_ = {.line = place_.line + 1, .column = 0};
         inside_ = Inside::nothing;
+        dots_ = 0;
     }
 
     std::optional<Mistake> enter(std::string_view rest)
     {
         if (rest.starts_with(R"(""")") || rest.starts_with("'''"))
             return Mistake{place_, "a string that spans lines has no place here"};
+        if (rest.front() == '.' && ++dots_ > most_dots)
+            return Mistake{place_, "a key of that many parts has no place here"};
         if (rest.front() == '#')
             inside_ = Inside::comment;
         else if (rest.front() == '"')
@@ -75,6 +81,7 @@ private:
     Place place_{.line = 1, .column = 0};
     Inside inside_ = Inside::nothing;
     bool escaped_ = false;
+    unsigned dots_ = 0;  // in the line, outside of strings
 };
 
 }  // namespace

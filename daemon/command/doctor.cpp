@@ -47,7 +47,7 @@ std::string running_kernel()
 
 // The machine's own root has a ruleset and a kernel that runs; any other is an image.
 std::vector<doctor::Examined> examine(const doctor::Root& root, const CommandOptions& options,
-                                      const DoctorOptions& wanted, const policies::Policy::Doctor& thresholds)
+                                      const DoctorOptions& wanted, const doctor::Thresholds& thresholds)
 {
     const doctor::KernelLocalnetGuard of_kernel;
     const doctor::NoLocalnetGuard none;
@@ -60,7 +60,8 @@ std::vector<doctor::Examined> examine(const doctor::Root& root, const CommandOpt
                             .rulesets = rulesets,
                             .running_kernel = is_own ? running_kernel() : std::string{},
                             .policy = options.policy,
-                            .thresholds = thresholds},
+                            .thresholds = thresholds.values,
+                            .disruptors = thresholds.disruptors},
                            doctor::checks_named(wanted.preflight ? doctor::preflight_names() : wanted.checks));
 }
 
@@ -74,7 +75,7 @@ int run_doctor(const CommandOptions& options, const DoctorOptions& wanted)
     if (!root)
         return give_up(options, root.error());
     const auto thresholds = doctor::thresholds_of(*root, options.policy.policy);
-    const auto examined = examine(*root, options, wanted, thresholds.values);
+    const auto examined = examine(*root, options, wanted, thresholds);
     if (!thresholds.error.empty())
         fmt::print(stderr, "chainkeeper: {}\n", short_text(thresholds.error, doctor::longest_sentence));
     if (!wanted.textfile.empty())

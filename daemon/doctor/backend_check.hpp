@@ -15,6 +15,8 @@ public:
         return "do all programs write to the same iptables backend?";
     }
     [[nodiscard]] bool reads_rulesets() const override { return true; }
+    // The roots of containers.
+    [[nodiscard]] bool may_hang() const override { return true; }
     [[nodiscard]] Judgement examine(const Node& node) const override;
 };
 

@@ -53,6 +53,7 @@ struct Node {
     std::string running_kernel{};  // "6.1.0-13-amd64"; empty of an image, where none runs
     PolicyOptions policy{};
     policies::Policy::Doctor thresholds{};
+    std::vector<std::string> disruptors{};  // units of the policy, besides those that everybody knows
 
     [[nodiscard]] bool is_image() const { return running_kernel.empty(); }
 };
@@ -79,6 +80,8 @@ public:
     [[nodiscard]] virtual bool is_preflight() const { return false; }
     // It asks Node::rulesets, which takes a while on a large node, and is done once for all that do.
     [[nodiscard]] virtual bool reads_rulesets() const { return false; }
+    // It looks into what other processes have mounted, which may hang: of those that share a process it comes last.
+    [[nodiscard]] virtual bool may_hang() const { return false; }
     // By when it has an answer, whatever hangs.
     [[nodiscard]] virtual std::chrono::milliseconds deadline() const
     {

@@ -6,7 +6,6 @@
 #include "daemon/doctor/firewall_command.hpp"
 #include "daemon/doctor/short_list.hpp"
 #include "daemon/doctor/unit_files.hpp"
-#include "daemon/policy_source.hpp"
 #include "daemon/short_text.hpp"
 #include "daemon/utc_time.hpp"
 
@@ -196,16 +195,10 @@ void judge_cron(Judgement& judgement, const Root& root, const std::vector<std::s
 }
 
 // Those of the policy, and those that everybody knows.
-tl::expected<std::vector<std::string>, std::string> disruptors(const PolicyOptions& options, bool is_image)
+std::vector<std::string> units_of(const std::vector<std::string>& of_policy)
 {
     auto names = policies::Policy{}.repair.disruptors;
-    if (!is_image || options.policy) {
-        const auto policy = load_effective_policy(options.policy);
-        if (!policy)
-            return tl::unexpected(policy.error().what);
-        for (const auto& name : policy->repair.disruptors)
-            names.push_back(name);
-    }
+    names.insert(names.end(), of_policy.begin(), of_policy.end());
     std::vector<std::string> units;
     for (const auto& name : names)
         if (const auto unit = unit_name_from(name); unit && std::ranges::find(units, *unit) == units.end())
@@ -218,19 +211,18 @@ tl::expected<std::vector<std::string>, std::string> disruptors(const PolicyOptio
 Judgement DisruptorsCheck::examine(const Node& node) const
 {
     Judgement judgement;
-    const auto units = disruptors(node.policy, node.is_image());
+    const auto units = units_of(node.disruptors);
     auto histories = node.is_image() ? repair::Result<Histories>{std::nullopt} : UnitHistories::open();
-    if (!units || !histories) {
-        judgement.add(
-            Verdict::unknown, !units ? units.error() : histories.error().what,
-            "`chainkeeper policy check` says what is wrong with the policy, `systemctl status dbus` with D-Bus");
+    if (!histories) {
+        judgement.add(Verdict::unknown, histories.error().what,
+                      "`systemctl status dbus` says what is wrong with D-Bus");
         return judgement;
     }
     std::vector<std::string> harmless;
-    for (const auto& unit : *units)
+    for (const auto& unit : units)
         judge_unit(judgement, node.root, *histories, unit, harmless);
-    judge_timers(judgement, node.root, *histories, *units);
-    judge_cron(judgement, node.root, *units);
+    judge_timers(judgement, node.root, *histories, units);
+    judge_cron(judgement, node.root, units);
     if (!harmless.empty())
         judgement.add(Verdict::ok, fmt::format("not started by themselves: {}", short_list(harmless)));
     if (judgement.evidence.empty())

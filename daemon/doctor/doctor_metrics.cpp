@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/doctor/doctor_metrics.hpp"
 
+#include "daemon/doctor/proxy_metrics.hpp"
 #include "daemon/metrics/exposition.hpp"
 
 #include <array>
 #include <chrono>
+#include <cstdint>
+#include <sstream>
+#include <utility>
 
 namespace chainkeeper::daemon::doctor {
 
@@ -13,6 +17,8 @@ namespace {
 using metrics::Metric;
 
 constexpr std::string_view last_run_metric = "chainkeeper_doctor_last_run_timestamp_seconds";
+// chainkeeper-doctor.service
+constexpr auto last_file = "/run/chainkeeper-doctor/chainkeeper-doctor.prom";
 constexpr std::string_view verdict_metric = "chainkeeper_doctor_verdict";
 
 constexpr std::array table{
@@ -41,6 +47,29 @@ std::string metrics_text(const std::vector<Examined>& examined, WallTime looked)
                            static_cast<double>(figure.value));
     }
     return exposition.text();
+}
+
+std::optional<LastRun> last_run(const Root& root)
+{
+    const auto text = root.text(last_file);
+    if (!text || !*text)
+        return std::nullopt;
+    std::optional<WallTime> looked;
+    std::vector<Figure> figures;
+    std::istringstream lines{**text};
+    for (std::string line; std::getline(lines, line);) {
+        const auto sample = metric_sample(line);
+        // What a double holds of whole numbers, and a time.
+        constexpr double largest = 1ULL << 53U;
+        if (!sample || !(sample->value >= 0 && sample->value <= largest))
+            continue;
+        if (sample->name == last_run_metric)
+            looked = WallTime{std::chrono::seconds{static_cast<std::int64_t>(sample->value)}};
+        else if (sample->name == rules_metric)
+            figures.push_back(
+                {.metric = sample->name, .labels = sample->labels, .value = static_cast<std::uint64_t>(sample->value)});
+    }
+    return looked ? std::optional{LastRun{.looked = *looked, .figures = std::move(figures)}} : std::nullopt;
 }
 
 }  // namespace chainkeeper::daemon::doctor

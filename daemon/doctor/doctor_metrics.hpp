@@ -5,6 +5,7 @@
 #include "daemon/doctor/examination.hpp"
 #include "daemon/metrics/metric.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,5 +21,13 @@ std::span<const metrics::Metric> doctor_metrics();
 
 // What was found, in Prometheus' text format.
 std::string metrics_text(const std::vector<Examined>& examined, WallTime looked);
+
+// What chainkeeper-doctor.service has written last.
+struct LastRun {
+    WallTime looked;
+    std::vector<Figure> figures;
+};
+// Nothing where it has written none, or another has.
+std::optional<LastRun> last_run(const Root& root);
 
 }  // namespace chainkeeper::daemon::doctor

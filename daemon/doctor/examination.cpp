@@ -134,8 +134,13 @@ public:
             const auto end = rest.find('\n');
             const auto judgement = end == std::string_view::npos ? std::nullopt : judgement_in(rest.substr(0, end));
             rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-            examined.at(member).judgement =
-                judgement.value_or(Judgement{.verdict = Verdict::unknown, .evidence = {trouble_}, .next_step = {}});
+            auto& [check, result] = examined.at(member);
+            result = judgement.value_or(Judgement{
+                .verdict = Verdict::unknown,
+                .evidence = {trouble_},
+                .next_step = fmt::format("`chainkeeper doctor --check {}` runs it alone; where it fails again, see "
+                                         "`dmesg` and what hangs on this node",
+                                         check->name())});
         }
     }
 
@@ -179,12 +184,15 @@ std::vector<Group> groups_of(std::span<const Check* const> checks)
     std::vector<Group> groups;
     Group readers_of_rulesets;
     bool reads = false;
-    for (std::size_t index = 0; index < checks.size(); ++index) {
-        const auto& check = *checks[index];
-        auto& group = check.reads_rulesets() ? readers_of_rulesets : groups.emplace_back();
-        reads = reads || check.reads_rulesets();
-        group.add(index, check.deadline());
-    }
+    for (const bool may_hang : {false, true})
+        for (std::size_t index = 0; index < checks.size(); ++index) {
+            const auto& check = *checks[index];
+            if (check.may_hang() != may_hang)
+                continue;
+            auto& group = check.reads_rulesets() ? readers_of_rulesets : groups.emplace_back();
+            reads = reads || check.reads_rulesets();
+            group.add(index, check.deadline());
+        }
     if (reads)
         groups.insert(groups.begin(), std::move(readers_of_rulesets));
     return groups;

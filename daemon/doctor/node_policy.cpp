@@ -52,12 +52,11 @@ tl::expected<Policy, PolicyError> policy_of(const Root& root)
     if (!files)
         return tl::unexpected(files.error());
     files->insert(files->begin(), path);
-    std::vector<PolicyText> texts;
+    policies::PolicyTexts texts;
     for (const auto& file : *files) {
-        auto text = text_of(root, file);
-        if (!text)
-            return tl::unexpected(text.error());
-        texts.push_back(*std::move(text));
+        const auto read = text_of(root, file).and_then([&](PolicyText text) { return texts.add(std::move(text)); });
+        if (!read)
+            return tl::unexpected(read.error());
     }
     return policies::parse_policy(texts);
 }
@@ -68,8 +67,10 @@ Thresholds thresholds_of(const Root& root, const std::optional<std::filesystem::
 {
     const auto policy = file ? policies::load_policy(*file) : policy_of(root);
     if (!policy)
-        return {.values = {}, .error = fmt::format("{}; the thresholds are the default ones", policy.error().what)};
-    return {.values = policy->doctor, .error = {}};
+        return {.values = {},
+                .disruptors = {},
+                .error = fmt::format("{}; the thresholds are the default ones", policy.error().what)};
+    return {.values = policy->doctor, .disruptors = policy->repair.disruptors, .error = {}};
 }
 
 }  // namespace chainkeeper::daemon::doctor

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/doctor/doctor_metrics.hpp"
 #include "tests/netns/daemon_process.hpp"
+#include "tests/netns/doctor_answer.hpp"
 #include "tests/netns/kube_proxy.hpp"
 #include "tests/netns/node.hpp"
 #include "tests/netns/process.hpp"
@@ -87,6 +88,40 @@ TEST_CASE("doctor --textfile: the verdicts, and the rules as iptables counts the
     const auto of_one = text_of(file);
     CHECK(lines_with(of_one, "chainkeeper_doctor_verdict{") == 1);
     CHECK(lines_with(of_one, "chainkeeper_rules{") == 0);
+}
+
+TEST_CASE("doctor rule-count: what has become more since the unit of doctor looked, and nothing of a file that is none")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    make_kube_proxy(place.family);
+    const std::filesystem::path folder = "/run/chainkeeper-doctor";
+    const auto file = folder / "chainkeeper-doctor.prom";
+    REQUIRE(std::filesystem::create_directory(folder));
+    const auto ask = [&] { return ask_doctor(node, "rule-count"); };
+    CHECK_FALSE(ask().says("since"));
+    CHECK(chainkeeper(node, {"doctor", "--brief", "--check", "rule-count", "--textfile", file.string()}).status == 0);
+    CHECK_FALSE(ask().says("since"));
+    make_services(place.family, 4);
+    run_all(place.family, {{"-D", "FORWARD", "1"}});
+    const auto grown = ask();
+    CAPTURE(grown.text);
+    CHECK(grown.verdict == "ok");
+    CHECK(grown.says(" UTC: filter -1, nat +12"));
+    run_all(place.family, {{"-t", "nat", "-F"}, {"-F"}});
+    CHECK(ask().says(": no rules; since "));
+    for (const std::string_view hostile :
+         {"", "chainkeeper_rules", "chainkeeper_doctor_last_run_timestamp_seconds NaN\n",
+          "chainkeeper_doctor_last_run_timestamp_seconds 1e300\nchainkeeper_rules{table=\"nat\"} 1\n",
+          "chainkeeper_doctor_last_run_timestamp_seconds "
+          "1\nchainkeeper_rules{backend=\"nft\",family=\"ipv4\",table=\"nat\"} "
+          "-1\nchainkeeper_rules{} 5\nchainkeeper_rules{backend=\"nft\",family=\"ipv4\",table=\"nat\"} 1e400\n"}) {
+        write_text(file, hostile);
+        CAPTURE(hostile);
+        CHECK(ask().verdict == "ok");
+        CHECK_FALSE(ask().says("since"));
+    }
+    std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("doctor --textfile: where it cannot be written, what is there stays, and it is said")

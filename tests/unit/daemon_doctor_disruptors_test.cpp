@@ -81,6 +81,22 @@ TEST_CASE("doctor disruptors: a unit that an image starts is a warning until its
     CHECK(root.examine(check).verdict == Verdict::ok);
 }
 
+TEST_CASE("doctor disruptors: a unit that the policy names counts as those that everybody knows")
+{
+    const DoctorRoot node;
+    node.write("usr/lib/systemd/system/harden.service", "[Service]\nExecStart=/usr/sbin/harden\n");
+    node.link("etc/systemd/system/multi-user.target.wants/harden.service", "/usr/lib/systemd/system/harden.service");
+    const DisruptorsCheck check;
+    CHECK(node.examine(check).verdict == Verdict::ok);
+    const auto root = node.open();
+    const NoLocalnetGuard guard;
+    const KernelRulesets rulesets;
+    const auto named = check.examine(
+        {.root = root, .localnet_guard = guard, .rulesets = rulesets, .disruptors = {"harden", "iptables"}});
+    CHECK(named.verdict == Verdict::warning);
+    CHECK(says(named, "harden.service: enabled, and rewrites the firewall"));
+}
+
 TEST_CASE("doctor disruptors: ufw that is installed and off rewrites nothing")
 {
     const DoctorRoot root;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/doctor_text.hpp"
 #include "daemon/doctor/examination.hpp"
 #include "tests/unit/doctor_root.hpp"
 
@@ -8,6 +9,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <unistd.h>
 #include <utility>
@@ -21,19 +23,21 @@ namespace {
 // A check that does what a test wants.
 class TestCheck final : public Check {
 public:
-    explicit TestCheck(std::function<Judgement()> act, bool reads_rulesets = false)
-        : act_{std::move(act)}, reads_rulesets_{reads_rulesets}
+    explicit TestCheck(std::function<Judgement()> act, bool reads_rulesets = false, bool may_hang = false)
+        : act_{std::move(act)}, reads_rulesets_{reads_rulesets}, may_hang_{may_hang}
     {
     }
     [[nodiscard]] std::string_view name() const override { return "test"; }
     [[nodiscard]] std::string_view question() const override { return "is it?"; }
     [[nodiscard]] bool reads_rulesets() const override { return reads_rulesets_; }
+    [[nodiscard]] bool may_hang() const override { return may_hang_; }
     [[nodiscard]] std::chrono::milliseconds deadline() const override { return 500ms; }
     [[nodiscard]] Judgement examine(const Node& /*node*/) const override { return act_(); }
 
 private:
     std::function<Judgement()> act_;
     bool reads_rulesets_;
+    bool may_hang_;
 };
 
 Judgement well()
@@ -103,6 +107,9 @@ TEST_CASE("doctor: a check that hangs is ended at its deadline, and holds up no 
     CHECK(took < 5s);
     CHECK(examined[0].judgement.verdict == Verdict::unknown);
     CHECK(examined[0].judgement.evidence == std::vector<std::string>{"it had no answer after 500ms"});
+    // Somebody has to see to it.
+    CHECK(examined[0].judgement.next_step.starts_with("`chainkeeper doctor --check test` runs it alone"));
+    CHECK(doctor_json(examined).at("first") == "test");
     CHECK(examined[1].judgement.verdict == Verdict::ok);
     CHECK(examined[2].judgement.verdict == Verdict::unknown);
 }
@@ -119,6 +126,17 @@ TEST_CASE("doctor: a check that crashes is unknown, and so are those that shared
     CHECK(examined[1].judgement.evidence == std::vector<std::string>{"it was ended by signal 9"});
     CHECK(examined[2].judgement.verdict == Verdict::unknown);
     CHECK(examined[3].judgement.verdict == Verdict::ok);
+}
+
+TEST_CASE("doctor: what may hang comes after those that share its process, and costs none of them its answer")
+{
+    const TestCheck first{hang, true, true};
+    const TestCheck second{well, true};
+    const TestCheck third{well, true};
+    const auto examined = examine_all(std::array<const Check*, 3>{&first, &second, &third});
+    CHECK(examined[0].judgement.verdict == Verdict::unknown);
+    CHECK(examined[1].judgement.verdict == Verdict::ok);
+    CHECK(examined[2].judgement.verdict == Verdict::ok);
 }
 
 TEST_CASE("doctor: a check that never stops talking is unknown")

@@ -40,6 +40,9 @@ TEST_CASE("doctor: thresholds are those of the root that is looked at, a drop-in
     node.write(main_file + ".d/.hidden.toml", "[doctor]\nrule_limit = 8\n");
     node.write(main_file + ".d/60.txt", "[doctor]\nrule_limit = 9\n");
     CHECK(of(node).values == Policy::Doctor{.conntrack_percent = 10, .rule_limit = 7});
+    CHECK(of(node).disruptors == Policy{}.repair.disruptors);
+    node.write(main_file + ".d/70.toml", "[repair]\ndisruptors = [\"harden.service\"]\n");
+    CHECK(of(node).disruptors == std::vector<std::string>{"harden"});
     CHECK(of(node).error.empty());
 }
 
@@ -57,6 +60,12 @@ TEST_CASE("doctor: a policy that is refused is told of, and the defaults count")
     // The link leads to a place that is not in the root.
     check_refused(of(node), "51.toml");
     node.remove(main_file + ".d/51.toml");
+    // However many files there are: what is read of them is bounded.
+    for (const auto* const name : {"/51.toml", "/52.toml"})
+        node.write(main_file + ".d" + name, std::string(600'000, '\n'));
+    check_refused(of(node), "/52.toml: with it the policy is larger than 1024 KiB");
+    node.remove(main_file + ".d");
+    CHECK(of(node).error.empty());
     node.remove(main_file);
     std::filesystem::create_directories(node.path() / main_file);
     check_refused(of(node), "not a regular file");

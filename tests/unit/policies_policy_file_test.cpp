@@ -326,6 +326,30 @@ TEST_CASE("what toml++ must not be given is refused before it is")
     CHECK(accepted("repair = { mode = \"o\\u0066f\" } # \"é\"").repair.mode == Mode::off);
 }
 
+TEST_CASE("a key of many parts, which toml++ follows by recursion, is refused, however it is written")
+{
+    const auto repeated = [](std::string_view text, std::size_t times) {
+        std::string all;
+        for (std::size_t time = 0; time < times; ++time)
+            all += text;
+        return all;
+    };
+    constexpr std::size_t many = 100'000;
+    const std::string reason = "a key of that many parts has no place here";
+    CHECK(refusal(repeated("a.", many) + "a = 1") == "p.toml:1:34: " + reason);
+    CHECK(refusal("\n[" + repeated("a . ", many) + "a]") == "p.toml:2:68: " + reason);
+    CHECK(refusal("[[" + repeated("\"a\".", many) + "a]]") == "p.toml:1:70: " + reason);
+    CHECK(refusal("a = { " + repeated("'a'.", many) + "a = 1 }").ends_with(reason));
+    // Each level of as many parts as there may be, in as many levels as toml++ allows.
+    for (const std::size_t levels : {200U, 100'000U}) {
+        const auto nested = repeated("[{" + repeated("a.", 16) + "a =\n", levels) + "1" + repeated("}]\n", levels);
+        CHECK(refusal("a = " + nested).starts_with("p.toml:"));
+    }
+    // In strings, comments and separate lines there may be any number.
+    CHECK(refusal(repeated("# a.b.c.d.e.f.g.h.i.j\n", 3) + "[kubelet]\n" + repeated("# .", 100)) == "");
+    CHECK(refusal("[kubelet]\nunits = [\"" + repeated("a.", 20) + "service\"]") == "");
+}
+
 TEST_CASE("a version that no profile is for is refused")
 {
     check_refused({
