@@ -23,6 +23,8 @@ GuardedChains::Family family_in(const nlohmann::json& family)
                                .guarded = flag_member(family, "guarded")};
     for (const auto& finding : array_member(member(family, "diagnosis"), "findings"))
         seen.findings.push_back(text_member(finding, "text"));
+    if (text_member(family, "source") == "journal")
+        seen.monitor_by_journal = text_member(family, "monitor");
     return seen;
 }
 

@@ -19,6 +19,7 @@ struct GuardedChains {
         std::string decision;               // "repair: assist"
         std::vector<std::string> findings;  // sentences
         bool guarded = true;                // kubelet makes chains here
+        std::string monitor_by_journal{};   // "alive" or "dead", where a daemon has read it when kubelet started
     };
     std::vector<Family> families;
     bool daemon_runs = false;  // chainkeeperd keeps this network namespace, and has answered

@@ -56,8 +56,27 @@ void judge_failure(Judgement& judgement, const InitSeen& seen, repair::Family fa
                   watch_step(seen));
 }
 
+// The journal keeps less than the daemon, whose evidence is of this start of kubelet.
+bool judge_by_daemon(Judgement& judgement, const InitSeen& seen, repair::Family family)
+{
+    const auto* const found = seen.chains ? seen.chains->family(to_string(family)) : nullptr;
+    if (found == nullptr || (found->monitor_by_journal != "alive" && found->monitor_by_journal != "dead"))
+        return false;
+    if (found->monitor_by_journal == "dead")
+        judge_failure(judgement, seen, family,
+                      "chainkeeperd has read so in the journal, which has no word of it any more");
+    else
+        judgement.add(Verdict::ok,
+                      fmt::format("{}: kubelet made its chains, and watches them, as chainkeeperd has read in "
+                                  "the journal, which has no word of it any more",
+                                  protocol_of(family)));
+    return true;
+}
+
 void judge_silence(Judgement& judgement, const InitSeen& seen, repair::Family family)
 {
+    if (judge_by_daemon(judgement, seen, family))
+        return;
     if (seen.is_young)
         return judgement.add(Verdict::unknown,
                              fmt::format("{}: kubelet has just started, and has not reported yet", protocol_of(family)),

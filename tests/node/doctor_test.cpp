@@ -67,6 +67,28 @@ TEST_CASE(
     check_says(doctor(node, "kubelet-init"), "ok", "IPv4: kubelet made its chains, and watches them");
 }
 
+TEST_CASE("doctor kubelet-init: chainkeeperd knows what the journal has no word of any more")
+{
+    BootedNode node;
+    node.start_kubelet("--fail-init ipv4");
+    node.start_daemon("[kubelet]\ninit_grace = \"1s\"\n[repair]\nsettle = \"50ms\"\n");
+    node.await_healthy();
+    node.await_log("kubelet has made its chains, and watches them");
+    node.must_run({"journalctl", "--sync"});
+    node.must_run({"journalctl", "--rotate"});
+    node.must_run({"journalctl", "--vacuum-files=1"});
+    const auto known = doctor(node, "kubelet-init");
+    check_says(known, "warning", "IPv4: kubelet failed to make its chains when it started");
+    check_says(known, "warning", "chainkeeperd alone keeps them");
+    check_says(known, "warning", "IPv6: kubelet made its chains, and watches them, as chainkeeperd has read");
+    node.systemctl({"stop", "chainkeeperd"});
+    // A kubelet that has started a moment ago may still report.
+    await(
+        "it was past its start",
+        [&] { return doctor(node, "kubelet-init").text.find("just started") == std::string::npos; }, 50ms);
+    check_says(doctor(node, "kubelet-init"), "unknown", "the journal has no word of kubelet's chains");
+}
+
 TEST_CASE("doctor kubelet-chains: asks the daemon where one runs")
 {
     BootedNode node;

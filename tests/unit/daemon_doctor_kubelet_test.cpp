@@ -138,6 +138,33 @@ TEST_CASE("doctor kubelet-init: a failed init is critical unless the chains are 
     CHECK(judge_init(failed_in_ipv4({})).verdict == Verdict::critical);
 }
 
+TEST_CASE("doctor kubelet-init: what the journal has lost is known to a daemon that has read it")
+{
+    const auto chains_with = [](const std::string& ipv4, const std::string& ipv6) {
+        return guarded_chains_in(
+            {{"mode", "repair"},
+             {"families",
+              {{{"family", "ipv4"}, {"monitor", ipv4}, {"source", "journal"}, {"decision", "healthy"}},
+               {{"family", "ipv6"}, {"monitor", ipv6}, {"source", "journal"}, {"decision", "healthy"}}}}});
+    };
+    InitSeen seen;
+    seen.unit = "kubelet.service";
+    seen.chains = chains_with("alive", "alive");
+    CHECK(judge_init(seen).verdict == Verdict::ok);
+    CHECK(says(judge_init(seen), "IPv6: kubelet made its chains, and watches them, as chainkeeperd has read"));
+    seen.chains = chains_with("dead", "alive");
+    CHECK(judge_init(seen).verdict == Verdict::warning);
+    CHECK(says(judge_init(seen), "chainkeeperd alone keeps them"));
+    seen.chains = chains_with("unknown", "alive");
+    CHECK(judge_init(seen).verdict == Verdict::unknown);
+    seen.chains->families.front().monitor_by_journal.clear();
+    CHECK(judge_init(seen).verdict == Verdict::unknown);
+    // By what it saw instead: that says nothing of how kubelet started.
+    seen.chains = guarded_chains_in(
+        {{"families", {{{"family", "ipv4"}, {"monitor", "alive"}, {"source", "presence"}, {"decision", "healthy"}}}}});
+    CHECK(judge_init(seen).verdict == Verdict::unknown);
+}
+
 TEST_CASE("doctor kubelet-init: what was reported well is ok, what was not reported is unknown")
 {
     InitSeen seen;
