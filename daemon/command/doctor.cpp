@@ -52,16 +52,19 @@ std::vector<doctor::Examined> examine(const doctor::Root& root, const CommandOpt
     const doctor::KernelLocalnetGuard of_kernel;
     const doctor::NoLocalnetGuard none;
     const doctor::KernelRulesets rulesets;
+    const doctor::KernelLossCounters of_ctnetlink;
     std::error_code error;
     const bool is_own = std::filesystem::equivalent(wanted.root, "/", error) && !error;
     const auto& guard = is_own ? static_cast<const doctor::LocalnetGuard&>(of_kernel) : none;
+    const auto& counters = is_own ? static_cast<const doctor::LossCounters&>(of_ctnetlink) : doctor::no_loss_counters;
     return doctor::examine({.root = root,
                             .localnet_guard = guard,
                             .rulesets = rulesets,
                             .running_kernel = is_own ? running_kernel() : std::string{},
                             .policy = options.policy,
                             .thresholds = thresholds.values,
-                            .disruptors = thresholds.disruptors},
+                            .disruptors = thresholds.disruptors,
+                            .loss_counters = counters},
                            doctor::checks_named(wanted.preflight ? doctor::preflight_names() : wanted.checks));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/doctor/conntrack_losses.hpp"
 #include "daemon/doctor/localnet_guard.hpp"
 #include "daemon/doctor/root.hpp"
 #include "daemon/doctor/rulesets.hpp"
@@ -54,6 +55,7 @@ struct Node {
     PolicyOptions policy{};
     policies::Policy::Doctor thresholds{};
     std::vector<std::string> disruptors{};  // units of the policy, besides those that everybody knows
+    const LossCounters& loss_counters = no_loss_counters;
 
     [[nodiscard]] bool is_image() const { return running_kernel.empty(); }
 };

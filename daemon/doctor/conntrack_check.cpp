@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/doctor/conntrack_check.hpp"
 
+#include "daemon/doctor/conntrack_losses.hpp"
+#include "daemon/doctor/kernel_modules.hpp"
 #include "daemon/doctor/kernel_number.hpp"
 
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -17,37 +18,7 @@ namespace {
 const std::string count_file = "/proc/sys/net/netfilter/nf_conntrack_count";
 const std::string limit_file = "/proc/sys/net/netfilter/nf_conntrack_max";
 const std::string statistics_file = "/proc/net/stat/nf_conntrack";
-
-std::vector<std::string> words_of(const std::string& line)
-{
-    std::istringstream stream{line};
-    std::vector<std::string> words;
-    for (std::string word; stream >> word;)
-        words.push_back(word);
-    return words;
-}
-
-// The sum over all processors of a column of the statistics: hexadecimal, below its name. Nothing where there is no
-// such column, or no number in it.
-std::optional<std::uint64_t> total_of(const std::string& statistics, std::string_view column)
-{
-    std::istringstream lines{statistics};
-    std::string line;
-    std::getline(lines, line);
-    const auto names = words_of(line);
-    const auto at = static_cast<std::size_t>(std::ranges::find(names, column) - names.begin());
-    if (at == names.size())
-        return std::nullopt;
-    std::uint64_t total = 0;
-    while (std::getline(lines, line)) {
-        const auto words = words_of(line);
-        const auto number = at < words.size() ? number_of(words[at], 16) : std::nullopt;
-        if (!number)
-            return std::nullopt;
-        total += *number;
-    }
-    return total;
-}
+const std::string ctnetlink = "nf_conntrack_netlink";
 
 void judge_room(Judgement& judgement, std::uint64_t count, std::uint64_t limit, unsigned warning_percent)
 {
@@ -68,51 +39,70 @@ void judge_room(Judgement& judgement, std::uint64_t count, std::uint64_t limit, 
         judgement.add(Verdict::ok, std::move(seen));
 }
 
-struct Losses {
-    std::string_view column;
+struct Loss {
+    std::string_view name;
+    std::uint64_t ConntrackLosses::*count;
+    std::uint64_t least;  // so many more are a warning
     std::string_view step;
 };
 constexpr std::array all_losses{
-    Losses{"insert_failed",
-           "See whose packets race for one connection: DNS over UDP does, from one socket twice at once"},
-    Losses{"drop", "See whether the table is full or memory is short: `dmesg -T` has \"nf_conntrack: table full\""},
+    Loss{"insert_failed", &ConntrackLosses::insert_failed, least_failed,
+         "See whose packets race for one connection: DNS over UDP does, from one socket twice at once"},
+    Loss{"drop", &ConntrackLosses::drop, 1,
+         "See whether the table is full or memory is short: `dmesg -T` has \"nf_conntrack: table full\""},
+    Loss{"early_drop", &ConntrackLosses::early_drop, 1,
+         "Raise net.netfilter.nf_conntrack_max: the table is full, and connections give way to new ones"},
 };
 
 // The counters go on from the start of the kernel, and never go back: what counts is what is lost now.
-void judge_growth(Judgement& judgement, const Losses& losses, const std::string& before, const std::string& after)
+void judge_growth(Judgement& judgement, const Loss& loss, const ConntrackLosses& before, const ConntrackLosses& after)
 {
-    const auto first = total_of(before, losses.column);
-    const auto last = total_of(after, losses.column);
-    if (!first || !last)
-        return judgement.add_unknown(fmt::format("{}: holds no numbers for {}", statistics_file, losses.column));
-    const bool grows = *last > *first;
-    judgement.add(grows ? Verdict::warning : Verdict::ok,
-                  grows ? fmt::format("{} grows: {} more within {} ms, {} since the start", losses.column,
-                                      *last - *first, loss_watch.count(), *last)
-                        : fmt::format("{} = {}, and does not grow", losses.column, *last),
-                  grows ? losses.step : "");
+    const auto total = after.*loss.count;
+    const auto more = total - std::min(before.*loss.count, total);
+    if (more == 0)
+        return judgement.add(Verdict::ok, fmt::format("{} = {}, and does not grow", loss.name, total));
+    const bool is_many = more >= loss.least;
+    judgement.add(is_many ? Verdict::warning : Verdict::ok,
+                  fmt::format("{} grows: {} more within {} ms, {} since the start{}", loss.name, more,
+                              loss_watch.count(), total, is_many ? "" : "; so few are usual"),
+                  is_many ? loss.step : "");
 }
 
-bool any_lost(const std::string& statistics)
+// Where nobody has asked for ctnetlink yet, asking would load it.
+LossesSeen ask_kernel(const Node& node)
 {
-    return std::ranges::any_of(all_losses,
-                               [&](const Losses& losses) { return total_of(statistics, losses.column) != 0U; });
+    const auto modules = KernelModules::read(node.root, node.running_kernel, true);
+    if (modules && modules->state_of(ctnetlink) == ModuleState::loadable)
+        return LossesTold{.losses = std::nullopt, .untold = fmt::format("{} is not loaded", ctnetlink)};
+    return node.loss_counters.read();
 }
 
-void judge_losses(Judgement& judgement, const Root& root)
+LossesSeen losses_now(const Node& node)
 {
-    const auto before = root.text(statistics_file);
-    if (!before)
-        return judgement.add_unknown(before.error());
-    if (!*before)
-        return judgement.add(Verdict::ok, fmt::format("{} is not there: losses are not counted", statistics_file));
-    if (any_lost(**before))
+    const auto statistics = node.root.text(statistics_file);
+    if (!statistics)
+        return tl::unexpected(statistics.error());
+    if (!*statistics)
+        return node.is_image() ? node.loss_counters.read() : ask_kernel(node);
+    return losses_in(**statistics)
+        .map([](const ConntrackLosses& losses) { return LossesTold{.losses = losses}; })
+        .map_error([](const std::string& error) { return fmt::format("{}: {}", statistics_file, error); });
+}
+
+void judge_losses(Judgement& judgement, const Node& node)
+{
+    const auto before = losses_now(node);
+    if (before && before->losses && *before->losses != ConntrackLosses{})
         std::this_thread::sleep_for(loss_watch);
-    const auto after = root.text(statistics_file);
+    const auto after = before ? losses_now(node) : before;
     if (!after)
         return judgement.add_unknown(after.error());
-    for (const auto& losses : all_losses)
-        judge_growth(judgement, losses, **before, after->value_or(""));
+    if (!before->losses || !after->losses)
+        return judgement.add(Verdict::ok,
+                             fmt::format("the kernel does not tell how many connections were lost: there is no {}; {}",
+                                         statistics_file, after->untold));
+    for (const auto& loss : all_losses)
+        judge_growth(judgement, loss, *before->losses, *after->losses);
 }
 
 }  // namespace
@@ -131,7 +121,7 @@ Judgement ConntrackCheck::examine(const Node& node) const
     if (!judgement.evidence.empty())
         return judgement;
     judge_room(judgement, **count, **limit, node.thresholds.conntrack_percent);
-    judge_losses(judgement, node.root);
+    judge_losses(judgement, node);
     return judgement;
 }
 

@@ -4,6 +4,7 @@
 #include "daemon/doctor/check.hpp"
 
 #include <chrono>
+#include <cstdint>
 
 namespace chainkeeper::daemon::doctor {
 
@@ -12,6 +13,10 @@ inline constexpr unsigned conntrack_critical = 95;
 
 // For so long it is watched whether losses grow, where there ever were some.
 inline constexpr std::chrono::milliseconds loss_watch{500};
+
+// Of insert_failed, fewer than so many more in that time are nothing: where a node asks DNS a lot, two lookups race now
+// and then.
+inline constexpr std::uint64_t least_failed = 5;
 
 // Is there room for new connections? A full table drops what opens one ("nf_conntrack: table full, dropping packet").
 class ConntrackCheck final : public Check {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/conntrack_check.hpp"
+#include "daemon/doctor/conntrack_losses.hpp"
 #include "daemon/doctor/localnet_guard.hpp"
 #include "tests/netns/daemon_process.hpp"
 #include "tests/netns/doctor_answer.hpp"
@@ -15,6 +17,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <doctest/doctest.h>
@@ -27,6 +30,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <thread>
 #include <unistd.h>
 
 // `chainkeeper doctor` where the kernel is asked, and on roots that somebody made to do harm.
@@ -73,6 +77,35 @@ void send_datagram()
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the way of the sockets' interface
     CHECK(sendto(socket, "x", 1, 0, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 1);
     close(socket);
+}
+
+// The first packets of connections that all want one port for theirs. A second does not get it: the kernel drops it.
+void lose_connections()
+{
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(9);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int number = 0; number < 3; ++number) {
+        const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the way of the sockets' interface
+        CHECK(connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0);
+        close(socket);
+    }
+}
+
+daemon::doctor::ConntrackLosses losses_of_ctnetlink()
+{
+    const auto seen = daemon::doctor::KernelLossCounters{}.read();
+    REQUIRE_MESSAGE(seen.has_value(), seen.error());
+    REQUIRE_MESSAGE(seen->losses.has_value(), seen->untold);
+    return *seen->losses;
+}
+
+std::string why_untold()
+{
+    const auto seen = daemon::doctor::KernelLossCounters{}.read();
+    return seen ? seen->untold : seen.error();
 }
 
 std::string guard_stands()
@@ -236,6 +269,48 @@ TEST_CASE("doctor conntrack: the kernel's own files are read")
     CHECK(answer.status == 0);
     CHECK(has(answer.text, "1 of "));
     CHECK(has(answer.text, "insert_failed = 0, and does not grow"));
+}
+
+TEST_CASE("doctor conntrack: ctnetlink tells of the losses what the kernel's file does, and sees them grow without it")
+{
+    using namespace daemon::doctor;
+    const Node node;
+    run_all(Family::ipv4, {{"-t", "nat", "-A", "POSTROUTING", "-p", "tcp", "--dport", "9", "-j", "SNAT", "--to-source",
+                            "127.0.0.1:4999"},
+                           {"-A", "INPUT", "-p", "tcp", "--dport", "9", "-j", "DROP"}});
+    CHECK(losses_of_ctnetlink() == ConntrackLosses{});
+    lose_connections();
+    const auto losses = losses_of_ctnetlink();
+    CHECK(losses.insert_failed + losses.drop > 0);
+    CHECK(losses == losses_in(text_of("/proc/thread-self/net/stat/nf_conntrack")).value());
+    CHECK(has(without_capability(CAP_NET_ADMIN, why_untold), "Operation not permitted"));
+
+    const TemporaryDirectory without_file;
+    without_file.write("proc/sys/net/netfilter/nf_conntrack_count", "1");
+    without_file.write("proc/sys/net/netfilter/nf_conntrack_max", "100");
+    const auto root = Root::open(without_file.path()).value();
+    const auto examine = [&] {
+        const NoLocalnetGuard guard;
+        const KernelRulesets rulesets;
+        const KernelLossCounters counters;
+        return ConntrackCheck{}.examine({.root = root,
+                                         .localnet_guard = guard,
+                                         .rulesets = rulesets,
+                                         .running_kernel = "none",
+                                         .loss_counters = counters});
+    };
+    std::atomic<bool> is_over = false;
+    std::thread clients{[&] {
+        while (!is_over) {
+            lose_connections();
+            std::this_thread::sleep_for(loss_watch / 20);
+        }
+    }};
+    const auto grows = examine();
+    is_over = true;
+    clients.join();
+    CHECK(grows.verdict == Verdict::warning);
+    CHECK(std::ranges::any_of(grows.evidence, [](const auto& seen) { return has(seen, "drop grows: "); }));
 }
 
 TEST_CASE("doctor saved-rules: what iptables-save and nft save is found, and what an editor has cleaned is not")

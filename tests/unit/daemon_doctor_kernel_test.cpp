@@ -4,9 +4,12 @@
 #include "daemon/doctor/kernel_number.hpp"
 #include "tests/unit/doctor_root.hpp"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <thread>
+#include <utility>
+#include <vector>
 
 // The checks of what the kernel says in /proc, on files written as the kernel writes them.
 
@@ -26,12 +29,12 @@ const std::string header =
     "expect_new expect_create expect_delete search_restart\n";
 
 // A line for a processor: only what has failed and what was dropped.
-std::string processor(unsigned insert_failed, unsigned drop)
+std::string processor(unsigned insert_failed, unsigned drop, unsigned early_drop = 0)
 {
     return fmt::format(
         "00000010  00000001 00000002 00000000 00000003 00000000 00000000 00000004 00000000 {:08x} {:08x} "
-        "00000000 00000000  00000000 00000000 00000000 00000000\n",
-        insert_failed, drop);
+        "{:08x} 00000000  00000000 00000000 00000000 00000000\n",
+        insert_failed, drop, early_drop);
 }
 
 void fill(const DoctorRoot& node, unsigned count, unsigned limit)
@@ -39,6 +42,49 @@ void fill(const DoctorRoot& node, unsigned count, unsigned limit)
     node.write("proc/sys/net/netfilter/nf_conntrack_count", fmt::format("{}\n", count));
     node.write("proc/sys/net/netfilter/nf_conntrack_max", fmt::format("{}\n", limit));
     node.write("proc/net/stat/nf_conntrack", header + processor(0, 0) + processor(0, 0));
+}
+
+// While the check watches, the statistics go from one to the other.
+Judgement lose_meanwhile(const DoctorRoot& node, const std::string& before, const std::string& after)
+{
+    node.write("proc/net/stat/nf_conntrack", header + before);
+    std::thread kernel{[&] {
+        std::this_thread::sleep_for(loss_watch / 5);
+        node.write("proc/net/stat/nf_conntrack", header + after);
+    }};
+    auto judgement = node.examine(conntrack);
+    kernel.join();
+    return judgement;
+}
+
+// ctnetlink that says one thing after the other, the last for good.
+class SaidLosses final : public LossCounters {
+public:
+    explicit SaidLosses(std::vector<LossesSeen> seen) : seen_{std::move(seen)} {}
+    [[nodiscard]] LossesSeen read() const override { return seen_[std::min(asked_++, seen_.size() - 1)]; }
+    [[nodiscard]] std::size_t asked() const { return asked_; }
+
+private:
+    std::vector<LossesSeen> seen_;
+    mutable std::size_t asked_ = 0;
+};
+
+LossesSeen told(const ConntrackLosses& losses)
+{
+    return LossesTold{.losses = losses};
+}
+
+// As the node's own root, of a kernel that runs.
+Judgement examine_own(const DoctorRoot& node, const LossCounters& counters)
+{
+    const auto root = node.open();
+    const NoLocalnetGuard guard;
+    const KernelRulesets rulesets;
+    return conntrack.examine({.root = root,
+                              .localnet_guard = guard,
+                              .rulesets = rulesets,
+                              .running_kernel = "6.8.0-1009-aws",
+                              .loss_counters = counters});
 }
 
 void set(const DoctorRoot& node, const std::string& name, unsigned value)
@@ -121,44 +167,103 @@ TEST_CASE("doctor conntrack: what was lost is the sum of all processors, in hexa
     judgement = losses(header + processor(0, 0) + processor(0, 0xa));
     CHECK(says(judgement, "drop = 10, and does not grow"));
     // The columns are found by their names: a kernel may have others.
-    judgement = losses("entries  drop insert_failed\n00000001  00000000 00000002\n");
+    judgement = losses("entries  early_drop drop insert_failed\n00000001  00000003 00000000 00000002\n");
     CHECK(says(judgement, "insert_failed = 2, "));
+    CHECK(says(judgement, "early_drop = 3, "));
     CHECK(losses(header).verdict == Verdict::ok);
-    for (const auto* const broken :
-         {"", "entries\n00000001\n", "insert_failed drop\nzz zz\n", "insert_failed drop\n0\n"})
+    for (const auto* const broken : {"", "entries\n00000001\n", "insert_failed drop\n0 0\n",
+                                     "insert_failed drop early_drop\nzz zz zz\n", "insert_failed drop early_drop\n0\n"})
         CHECK(losses(broken).verdict == Verdict::unknown);
-    node.remove("proc/net/stat/nf_conntrack");
-    CHECK(node.examine(conntrack).verdict == Verdict::ok);
-    CHECK(says(node.examine(conntrack), "losses are not counted"));
 }
 
 TEST_CASE(
     "doctor conntrack: packets that are lost while it looks are a warning, in a full table beside what is critical")
 {
     const DoctorRoot node;
-    const auto lose_meanwhile = [&] {
-        node.write("proc/net/stat/nf_conntrack", header + processor(0, 5));
-        std::thread kernel{[&] {
-            std::this_thread::sleep_for(loss_watch / 5);
-            node.write("proc/net/stat/nf_conntrack", header + processor(0, 7));
-        }};
-        auto judgement = node.examine(conntrack);
-        kernel.join();
-        return judgement;
-    };
     fill(node, 1, 100);
-    const auto judgement = lose_meanwhile();
+    const auto judgement = lose_meanwhile(node, processor(0, 5), processor(0, 7));
     CHECK(judgement.verdict == Verdict::warning);
     CHECK(says(judgement, "drop grows: 2 more within 500 ms, 7 since the start"));
     CHECK(judgement.next_step.starts_with("See whether the table is full"));
     CHECK(node.examine(conntrack).verdict == Verdict::ok);
+    const auto evicted = lose_meanwhile(node, processor(0, 0, 1), processor(0, 0, 2));
+    CHECK(evicted.verdict == Verdict::warning);
+    CHECK(says(evicted, "early_drop grows: 1 more within 500 ms, 2 since the start"));
 
     fill(node, 100, 100);
-    const auto full = lose_meanwhile();
+    const auto full = lose_meanwhile(node, processor(0, 5), processor(0, 7));
     CHECK(full.verdict == Verdict::critical);
     CHECK(says(full, "100 of 100"));
     CHECK(says(full, "drop grows"));
     CHECK(full.next_step.starts_with("Raise"));
+}
+
+TEST_CASE("doctor conntrack: a lookup that loses a race now and then is no warning, several at once are")
+{
+    const DoctorRoot node;
+    fill(node, 1, 100);
+    const auto few = lose_meanwhile(node, processor(7, 0) + processor(1, 0), processor(9, 0) + processor(3, 0));
+    CHECK(few.verdict == Verdict::ok);
+    CHECK(few.next_step.empty());
+    CHECK(says(few, "insert_failed grows: 4 more within 500 ms, 12 since the start; so few are usual"));
+    const auto several = lose_meanwhile(node, processor(7, 0) + processor(1, 0), processor(9, 0) + processor(4, 0));
+    CHECK(several.verdict == Verdict::warning);
+    CHECK(says(several, "insert_failed grows: 5 more within 500 ms, 13 since the start"));
+    CHECK(several.next_step.starts_with("See whose packets race"));
+}
+
+TEST_CASE("doctor conntrack: where the kernel has no file, ctnetlink is asked, and nobody where there is one")
+{
+    const DoctorRoot node;
+    fill(node, 1, 100);
+    const SaidLosses grows{{told({.drop = 1}), told({.insert_failed = 4, .drop = 2})}};
+    CHECK(examine_own(node, grows).verdict == Verdict::ok);
+    CHECK(grows.asked() == 0);
+    node.remove("proc/net/stat/nf_conntrack");
+    const auto judgement = examine_own(node, grows);
+    CHECK(judgement.verdict == Verdict::warning);
+    CHECK(grows.asked() == 2);
+    CHECK(says(judgement, "drop grows: 1 more within 500 ms, 2 since the start"));
+    CHECK(says(judgement, "insert_failed grows: 4 more within 500 ms, 4 since the start; so few are usual"));
+    CHECK(examine_own(node, SaidLosses{{told({.insert_failed = 3})}}).verdict == Verdict::ok);
+    CHECK(says(examine_own(node, SaidLosses{{told({.insert_failed = 3})}}), "insert_failed = 3, and does not grow"));
+    // The counters of a kernel that goes back are not taken for a growth.
+    CHECK(examine_own(node, SaidLosses{{told({.drop = 9}), told({.drop = 1})}}).verdict == Verdict::ok);
+}
+
+TEST_CASE("doctor conntrack: a kernel that does not tell of losses is told of, and how full the table is counts")
+{
+    const DoctorRoot node;
+    fill(node, 1, 100);
+    node.remove("proc/net/stat/nf_conntrack");
+    const SaidLosses untold{{LossesTold{.losses = std::nullopt, .untold = "ctnetlink: Invalid argument"}}};
+    const auto judgement = examine_own(node, untold);
+    CHECK(judgement.verdict == Verdict::ok);
+    CHECK(says(judgement, "the kernel does not tell how many connections were lost: there is no "
+                          "/proc/net/stat/nf_conntrack; ctnetlink: Invalid argument"));
+    set(node, "netfilter/nf_conntrack_count", 96);
+    CHECK(examine_own(node, untold).verdict == Verdict::critical);
+    set(node, "netfilter/nf_conntrack_count", 1);
+    const SaidLosses trouble{{tl::unexpected(std::string{"ctnetlink: it is cut short"})}};
+    CHECK(examine_own(node, trouble).verdict == Verdict::unknown);
+    // Asking would load it.
+    const SaidLosses never{{told({})}};
+    node.write("lib/modules/6.8.0-1009-aws/modules.dep", "kernel/net/netfilter/nf_conntrack_netlink.ko.zst:\n");
+    node.write("lib/modules/6.8.0-1009-aws/kernel/net/netfilter/nf_conntrack_netlink.ko.zst", "");
+    CHECK(says(examine_own(node, never), "nf_conntrack_netlink is not loaded"));
+    CHECK(never.asked() == 0);
+    node.write("sys/module/nf_conntrack_netlink/refcnt", "0");
+    CHECK(says(examine_own(node, never), "drop = 0, and does not grow"));
+    CHECK(never.asked() == 2);
+}
+
+TEST_CASE("doctor conntrack: the kernel of this machine is not asked about an image")
+{
+    const DoctorRoot node;
+    fill(node, 1, 100);
+    node.remove("proc/net/stat/nf_conntrack");
+    CHECK(node.examine(conntrack).verdict == Verdict::ok);
+    CHECK(says(node.examine(conntrack), "the kernel is not that of another root"));
 }
 
 TEST_CASE("doctor conntrack: what is no number is unknown")

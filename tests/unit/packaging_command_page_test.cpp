@@ -153,6 +153,8 @@ TEST_CASE("chainkeeper(1) has every check of doctor, with its question, and no o
     CHECK(conntrack.find(fmt::format("{} %", doctor::conntrack_critical)) != std::string::npos);
     CHECK(conntrack.find(fmt::format("{} %", chainkeeper::policies::Policy{}.doctor.conntrack_percent)) !=
           std::string::npos);
+    CHECK(conntrack.find(fmt::format("within {} ms _insert_failed_ grows by {} or more", doctor::loss_watch.count(),
+                                     doctor::least_failed)) != std::string::npos);
     const auto text = source_text("packaging/man/chainkeeper.1.scd");
     CHECK(text.find(fmt::format("beyond {} MiB, no saved rules", doctor::Root::largest_text >> 20U)) !=
           std::string::npos);
