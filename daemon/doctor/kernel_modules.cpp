@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/doctor/kernel_modules.hpp"
 
+#include "daemon/doctor/conf_lines.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <sstream>
@@ -9,8 +11,6 @@
 namespace chainkeeper::daemon::doctor {
 
 namespace {
-
-const std::string modprobe_folder = "/etc/modprobe.d";
 
 // A distribution's kernel has some 5,000.
 constexpr std::size_t most_modules = 20000;
@@ -83,18 +83,10 @@ tl::expected<void, std::string> KernelModules::read_lists()
 
 tl::expected<void, std::string> KernelModules::read_disabled()
 {
-    const auto files = root_->paths(modprobe_folder, ".conf");
-    if (!files)
-        return tl::unexpected(files.error());
-    for (const auto& file : *files) {
-        const auto lines = root_->each_line(file, [&](std::string_view line) {
-            if (auto module = disabled_module(line); !module.empty() && disabled_.size() < most_modules)
-                disabled_.insert(std::move(module));
-        });
-        if (!lines)
-            return tl::unexpected(lines.error());
-    }
-    return {};
+    return each_conf_line(*root_, "modprobe.d", [&](const std::string& file, std::string_view line) {
+        if (auto module = disabled_module(line); !module.empty() && disabled_.size() < most_modules)
+            disabled_.emplace(std::move(module), file);
+    });
 }
 
 Found<ModuleState> KernelModules::state_of(const std::string& name) const
@@ -118,6 +110,12 @@ Found<ModuleState> KernelModules::state_of(const std::string& name) const
     return root_->executable(fmt::format("{}/{}", folder_, file->second)).map([](const auto& found) {
         return std::optional{found.has_value() ? ModuleState::loadable : ModuleState::missing};
     });
+}
+
+std::string KernelModules::disabled_by(const std::string& name) const
+{
+    const auto found = disabled_.find(name);
+    return found == disabled_.end() ? "" : found->second;
 }
 
 }  // namespace chainkeeper::daemon::doctor

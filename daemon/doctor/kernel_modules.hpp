@@ -16,7 +16,7 @@ enum class ModuleState : std::uint8_t {
     loaded,  // or built in, where it has parameters: the kernel that runs has it
     built_in,
     loadable,  // by modprobe
-    disabled,  // "install NAME /bin/false" in /etc/modprobe.d: modprobe does not load it
+    disabled,  // "install NAME /bin/false" in a modprobe.d: modprobe does not load it
     missing,   // there is no such module for this kernel, or its file is gone
 };
 
@@ -29,6 +29,8 @@ public:
 
     // Nothing where it is not known: there is no list of the modules of this kernel, and it has not loaded it.
     [[nodiscard]] Found<ModuleState> state_of(const std::string& name) const;
+    // The file that says so; empty where none does.
+    [[nodiscard]] std::string disabled_by(const std::string& name) const;
     [[nodiscard]] bool is_built_in(const std::string& name) const { return built_in_.contains(name); }
 
 private:
@@ -42,7 +44,7 @@ private:
     bool has_list_ = false;
     std::map<std::string, std::string> files_;  // by name; relative to the folder
     std::set<std::string> built_in_;
-    std::set<std::string> disabled_;
+    std::map<std::string, std::string> disabled_;  // the file that does, by name
 };
 
 // "nf_tables" of "kernel/net/netfilter/nf-tables.ko.xz"; empty where that is no module.

@@ -34,14 +34,15 @@ constexpr std::size_t most_kernels = 8;
 
 constexpr std::string_view install_step =
     "Install the rest of this kernel's modules (linux-modules-extra, kernel-modules-extra), and run depmod";
-constexpr std::string_view enable_step = "Take \"install … /bin/false\" out of /etc/modprobe.d";
+constexpr std::string_view enable_step =
+    "Take \"install … /bin/false\" out of that file; one of the same name in /etc/modprobe.d hides it";
 
 // What there is of some modules.
 struct Seen {
     std::size_t loaded = 0;
     std::size_t built_in = 0;
     std::size_t loadable = 0;
-    std::vector<std::string> lacking;  // "xt_comment", "ip_set (disabled in /etc/modprobe.d)"
+    std::vector<std::string> lacking;  // "xt_comment", "ip_set (disabled in /etc/modprobe.d/cis.conf)"
     std::vector<std::string> unknown;
     std::string trouble;
     bool has_disabled = false;
@@ -50,7 +51,7 @@ struct Seen {
     [[nodiscard]] bool all_there() const { return lacking.empty() && unknown.empty() && trouble.empty(); }
 };
 
-void count(Seen& seen, const char* name, const std::optional<ModuleState>& state)
+void count(Seen& seen, const KernelModules& modules, const std::string& name, const std::optional<ModuleState>& state)
 {
     if (!state) {
         seen.unknown.emplace_back(name);
@@ -61,7 +62,7 @@ void count(Seen& seen, const char* name, const std::optional<ModuleState>& state
     case ModuleState::built_in: ++seen.built_in; break;
     case ModuleState::loadable: ++seen.loadable; break;
     case ModuleState::disabled:
-        seen.lacking.push_back(fmt::format("{} (disabled in /etc/modprobe.d)", name));
+        seen.lacking.push_back(fmt::format("{} (disabled in {})", name, modules.disabled_by(name)));
         seen.has_disabled = true;
         break;
     case ModuleState::missing: seen.lacking.emplace_back(name); break;
@@ -73,7 +74,7 @@ Seen look_for(const KernelModules& modules, Names names)
     Seen seen;
     for (const auto* const name : names)
         if (const auto state = modules.state_of(name))
-            count(seen, name, *state);
+            count(seen, modules, name, *state);
         else
             seen.trouble = state.error();
     return seen;

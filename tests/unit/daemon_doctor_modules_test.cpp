@@ -158,11 +158,48 @@ TEST_CASE("doctor modules: built in counts, and what modprobe may not load does 
     CHECK(says(kernel.examine(), "1 built in, 5 loadable"));
     kernel.node().write("etc/modprobe.d/cis.conf", "install nf_nat /bin/false\ninstall nf_conntrack /bin/false\n");
     CHECK(kernel.verdict() == Verdict::critical);
-    CHECK(says(kernel.examine(), "missing: nf_nat (disabled in /etc/modprobe.d)"));
+    CHECK(says(kernel.examine(), "missing: nf_nat (disabled in /etc/modprobe.d/cis.conf)"));
     CHECK(kernel.examine().next_step.starts_with("Take "));
     kernel.node().write("etc/modprobe.d/cis.conf", "# install nf_nat /bin/false\n");
     kernel.node().write("etc/modprobe.d/cis.off", "install nf_nat /bin/false\n");
     CHECK(kernel.verdict() == Verdict::ok);
+}
+
+TEST_CASE("doctor modules: modprobe may be told in each of its folders, of which an earlier one hides files of a later")
+{
+    const Kernel kernel{{common, nft}};
+    const auto& node = kernel.node();
+    const std::vector<std::string> folders{"etc", "run", "usr/local/lib", "usr/lib", "lib"};
+    const auto file_in = [](const std::string& folder, const std::string& name = "cis.conf") {
+        return fmt::format("{}/modprobe.d/{}", folder, name);
+    };
+    const std::string disables = "install nf_nat /bin/false\n";
+    for (const auto& folder : folders) {
+        CAPTURE(folder);
+        node.write(file_in(folder), disables);
+        CHECK(kernel.verdict() == Verdict::critical);
+        CHECK(says(kernel.examine(), fmt::format("missing: nf_nat (disabled in /{})", file_in(folder))));
+        node.remove(file_in(folder));
+        node.write(file_in(folder, ".cis.conf"), disables);
+        CHECK(kernel.verdict() == Verdict::ok);
+    }
+    for (std::size_t later = 1; later < folders.size(); ++later) {
+        const auto& earlier = folders[later - 1];
+        CAPTURE(earlier);
+        node.write(file_in(folders[later]), disables);
+        node.write(file_in(earlier, "other.conf"), "");
+        CHECK(kernel.verdict() == Verdict::critical);
+        node.write(file_in(earlier), "");
+        CHECK(kernel.verdict() == Verdict::ok);
+        for (const auto* const nothing : {"/dev/null", "../../../../dev/null"}) {
+            node.remove(file_in(earlier));
+            node.link(file_in(earlier), nothing);
+            CHECK(kernel.verdict() == Verdict::ok);
+        }
+        node.remove(file_in(earlier));
+        CHECK(kernel.verdict() == Verdict::critical);
+        node.remove(file_in(folders[later]));
+    }
 }
 
 TEST_CASE("doctor modules: for kube-proxy's ipvs mode, where it is used")
@@ -195,7 +232,7 @@ TEST_CASE("doctor modules: what is loaded and would not be loaded by the next st
     CHECK(is_told());
     CHECK(examine_running(node).verdict == Verdict::ok);
     CHECK(examine_running(node).next_step.empty());
-    for (const auto* const folder : {"etc", "run", "usr/lib", "usr/local/lib"}) {
+    for (const auto* const folder : {"etc", "run", "usr/local/lib", "usr/lib", "lib"}) {
         CAPTURE(folder);
         const auto file = fmt::format("{}/modules-load.d/k8s.conf", folder);
         node.write(file, "# br_netfilter\n; br_netfilter\n\noverlay\n");
@@ -206,7 +243,19 @@ TEST_CASE("doctor modules: what is loaded and would not be loaded by the next st
         node.write(file + ".off", "br_netfilter\n");
         CHECK(is_told());
     }
+    // One that hides another, and says less or nothing.
+    node.write("usr/lib/modules-load.d/k8s.conf", "br_netfilter\n");
+    CHECK_FALSE(is_told());
+    node.write("run/modules-load.d/k8s.conf", "overlay\n");
+    CHECK(is_told());
+    node.link("etc/modules-load.d/k8s.conf", "/dev/null");
+    CHECK(is_told());
+    node.remove("run/modules-load.d/k8s.conf");
+    CHECK(is_told());
+    node.remove("etc/modules-load.d/k8s.conf");
+    CHECK_FALSE(is_told());
     node.write("lib/modules/" + release + "/modules.builtin", "kernel/net/br_netfilter.ko\n");
+    node.remove("usr/lib/modules-load.d/k8s.conf");
     CHECK_FALSE(is_told());
     node.link("etc/modules-load.d/loop.conf", "loop.conf");
     CHECK(examine_running(node).verdict == Verdict::unknown);
