@@ -122,13 +122,14 @@ struct Policy {
         std::string textfile;  // where the metrics are written for Prometheus' node_exporter; empty: nowhere
         bool operator==(const Report&) const = default;
     } report;
-    // What a check of `chainkeeper doctor` warns of.
+    // What a check of `chainkeeper doctor` warns of, and what it asks for.
     struct Doctor {
         unsigned conntrack_percent = 75;               // of the table of connections in use
         unsigned rule_limit = 10'000;                  // rules of one table and family
         Duration sync_p99 = std::chrono::seconds{5};   // kube-proxy's syncs: 99 of 100 are faster
         Duration sync_age = std::chrono::seconds{60};  // since kube-proxy synced last, while something is to be synced
         Duration lock_held = std::chrono::seconds{5};  // the xtables lock, by one process
+        std::vector<std::string> required_modules;     // by the kernel's names: nf_tables, not nf-tables
         bool operator==(const Doctor&) const = default;
     } doctor;
     bool operator==(const Policy&) const = default;

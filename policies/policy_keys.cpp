@@ -167,6 +167,11 @@ constexpr std::array keys{
                   return assign(policy.doctor.lock_held, duration_of(entry, {100ms, 24h}));
               },
               [](const Policy& policy) { return duration_text(policy.doctor.lock_held); }},
+    PolicyKey{"doctor", "required_modules",
+              [](Policy& policy, const TomlEntry& entry) {
+                  return assign(policy.doctor.required_modules, modules_of(entry));
+              },
+              [](const Policy& policy) { return toml_array(policy.doctor.required_modules); }},
 };
 
 }  // namespace

@@ -20,6 +20,10 @@ using namespace std::string_view_literals;
 // Each is asked for by name, and its jobs are watched.
 constexpr std::size_t most_services = 64;
 
+constexpr std::size_t most_modules = 64;
+// The kernel's MODULE_NAME_LEN, where a pointer has 8 bytes, is 56 (linux/module.h).
+constexpr std::size_t longest_module_name = 64;
+
 constexpr std::string_view service_suffix = ".service";
 // systemd's UNIT_NAME_MAX, less the zero at the end (src/basic/unit-name.h); with the suffix.
 constexpr std::size_t longest_unit_name = 255;
@@ -35,11 +39,16 @@ Read<Duration> within(const TomlEntry& entry, Duration duration, Bounds bounds)
                                to_string(bounds.most), to_string(duration)));
 }
 
+bool is_alphanumeric(char character)
+{
+    return (character >= '0' && character <= '9') || (character >= 'a' && character <= 'z') ||
+           (character >= 'A' && character <= 'Z');
+}
+
 // systemd's VALID_CHARS and "@" (src/basic/unit-name.c).
 bool belongs_in_unit_name(char character)
 {
-    return (character >= '0' && character <= '9') || (character >= 'a' && character <= 'z') ||
-           (character >= 'A' && character <= 'Z') || R"(:-_.\@)"sv.find(character) != std::string_view::npos;
+    return is_alphanumeric(character) || R"(:-_.\@)"sv.find(character) != std::string_view::npos;
 }
 
 // Why `name`, without ".service", names no service that could run; nothing when it does.
@@ -76,17 +85,37 @@ Read<std::string> new_service_of(const Word& word, const std::vector<std::string
     return std::string{name};
 }
 
-Read<std::vector<std::string>> services_in(const std::vector<Word>& words)
+// `new_name` is given those before it.
+template <typename NewName>
+Read<std::vector<std::string>> each_of(const std::vector<Word>& words, NewName new_name)
 {
-    std::vector<std::string> services;
-    services.reserve(words.size());
+    std::vector<std::string> names;
+    names.reserve(words.size());
     for (const auto& word : words) {
-        auto service = new_service_of(word, services);
-        if (!service)
-            return tl::unexpected(std::move(service.error()));
-        services.push_back(*std::move(service));
+        auto name = new_name(word, names);
+        if (!name)
+            return tl::unexpected(std::move(name.error()));
+        names.push_back(*std::move(name));
     }
-    return services;
+    return names;
+}
+
+Read<std::string> new_module_of(const Word& word, const std::vector<std::string>& before)
+{
+    const auto belongs = [](char character) {
+        return is_alphanumeric(character) || character == '-' || character == '_';
+    };
+    if (word.text.empty() || word.text.size() > longest_module_name || !std::ranges::all_of(word.text, belongs))
+        return mistake(
+            word.place,
+            fmt::format(R"({} is not the name of a module: these have letters, digits, "-" and "_" only, {} )"
+                        "at the most",
+                        quote(word.text), longest_module_name));
+    std::string name{word.text};
+    std::ranges::replace(name, '-', '_');
+    if (std::ranges::find(before, name) != before.end())
+        return mistake(word.place, fmt::format("{} stands here twice", quote(word.text)));
+    return name;
 }
 
 }  // namespace
@@ -145,7 +174,18 @@ Read<std::vector<std::string>> services_of(const TomlEntry& entry, MayBeEmpty ma
     if (words->size() > most_services)
         return mistake(entry.value.place,
                        fmt::format("'{}' names {} units; {} are the most", entry.key, words->size(), most_services));
-    return services_in(*words);
+    return each_of(*words, new_service_of);
+}
+
+Read<std::vector<std::string>> modules_of(const TomlEntry& entry)
+{
+    const auto words = words_of(entry, R"(an array of names, such as ["ip_vs", "ip_vs_rr"])", "the name of a module");
+    if (!words)
+        return tl::unexpected(words.error());
+    if (words->size() > most_modules)
+        return mistake(entry.value.place,
+                       fmt::format("'{}' names {} modules; {} are the most", entry.key, words->size(), most_modules));
+    return each_of(*words, new_module_of);
 }
 
 }  // namespace chainkeeper::policies

@@ -35,6 +35,9 @@ Read<std::string> textfile_of(const TomlEntry& entry);
 enum class MayBeEmpty : std::uint8_t { no, yes };
 Read<std::vector<std::string>> services_of(const TomlEntry& entry, MayBeEmpty may_be_empty);
 
+// Names of kernel modules, each once, with "_" for "-", which are one to the kernel. There may be none.
+Read<std::vector<std::string>> modules_of(const TomlEntry& entry);
+
 template <typename T, typename Value>
 Read<void> assign(T& field, Read<Value> value)
 {

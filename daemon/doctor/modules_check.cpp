@@ -8,14 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <span>
 #include <utility>
 
 namespace chainkeeper::daemon::doctor {
 
 namespace {
-
-using Names = std::span<const char* const>;
 
 // What the rules of kubelet and kube-proxy hold, in either backend.
 constexpr std::array needed{"nf_conntrack", "nf_nat", "xt_conntrack", "xt_comment", "xt_mark", "xt_MASQUERADE"};
@@ -69,14 +66,20 @@ void count(Seen& seen, const KernelModules& modules, const std::string& name, co
     }
 }
 
-Seen look_for(const KernelModules& modules, Names names)
+void look_for(Seen& seen, const KernelModules& modules, const std::string& name)
+{
+    if (const auto state = modules.state_of(name))
+        count(seen, modules, name, *state);
+    else
+        seen.trouble = state.error();
+}
+
+template <typename Names>
+Seen look_for_all(const KernelModules& modules, const Names& names)
 {
     Seen seen;
-    for (const auto* const name : names)
-        if (const auto state = modules.state_of(name))
-            count(seen, modules, name, *state);
-        else
-            seen.trouble = state.error();
+    for (const auto& name : names)
+        look_for(seen, modules, name);
     return seen;
 }
 
@@ -92,11 +95,13 @@ public:
         : judgement_{judgement}, modules_{modules}, release_{std::move(release)}, runs_{runs}
     {
     }
-    void judge()
+    void judge(const std::vector<std::string>& required)
     {
-        judge_group("kubelet's rules", Verdict::critical, look_for(modules_, needed));
+        judge_group("kubelet's rules", Verdict::critical, look_for_all(modules_, needed));
+        if (!required.empty())
+            judge_group("what the policy requires", Verdict::critical, look_for_all(modules_, required));
         judge_backends();
-        judge_group("bridges and sets", Verdict::warning, look_for(modules_, wanted));
+        judge_group("bridges and sets", Verdict::warning, look_for_all(modules_, wanted));
         judge_ipvs();
         if (!unknown_.empty())
             judgement_.add(
@@ -123,8 +128,8 @@ private:
     // One of them is enough. Half of the other is one that its iptables takes for there.
     void judge_backends()
     {
-        const auto nft = look_for(modules_, for_nft);
-        const auto legacy = look_for(modules_, for_legacy);
+        const auto nft = look_for_all(modules_, for_nft);
+        const auto legacy = look_for_all(modules_, for_legacy);
         const bool has_one = nft.all_there() || legacy.all_there();
         const auto judge_backend = [&](std::string_view backend, const Seen& seen) {
             if (has_one && !seen.any_there())
@@ -136,13 +141,13 @@ private:
         judge_backend("iptables-nft", nft);
         judge_backend("iptables-legacy", legacy);
         if (legacy.all_there() && !nft.all_there())
-            judge_group("iptables-legacy for IPv6", Verdict::warning, look_for(modules_, for_legacy_ipv6));
+            judge_group("iptables-legacy for IPv6", Verdict::warning, look_for_all(modules_, for_legacy_ipv6));
     }
 
     // Nobody needs it who does not use it.
     void judge_ipvs()
     {
-        const auto seen = look_for(modules_, for_ipvs);
+        const auto seen = look_for_all(modules_, for_ipvs);
         if (seen.loaded > 0 || seen.all_there())
             judge_group("kube-proxy's ipvs mode", Verdict::warning, seen);
         else if (seen.unknown.empty() && seen.trouble.empty())
@@ -173,14 +178,15 @@ void judge_boot(Judgement& judgement, const Root& root, const KernelModules& mod
                                                short_list(forgotten)));
 }
 
-void judge_kernel(Judgement& judgement, const Root& root, const std::string& release, bool runs)
+void judge_kernel(Judgement& judgement, const Node& node, const std::string& release)
 {
-    const auto modules = KernelModules::read(root, release, runs);
+    const bool runs = !node.is_image();
+    const auto modules = KernelModules::read(node.root, release, runs);
     if (!modules)
         return judgement.add_unknown(modules.error());
-    KernelJudge{judgement, *modules, release, runs}.judge();
+    KernelJudge{judgement, *modules, release, runs}.judge(node.thresholds.required_modules);
     if (runs)
-        judge_boot(judgement, root, *modules);
+        judge_boot(judgement, node.root, *modules);
 }
 
 }  // namespace
@@ -188,8 +194,8 @@ void judge_kernel(Judgement& judgement, const Root& root, const std::string& rel
 Judgement ModulesCheck::examine(const Node& node) const
 {
     Judgement judgement;
-    if (!node.running_kernel.empty()) {
-        judge_kernel(judgement, node.root, node.running_kernel, true);
+    if (!node.is_image()) {
+        judge_kernel(judgement, node, node.running_kernel);
         return judgement;
     }
     const auto found = node.root.names("/lib/modules");
@@ -202,7 +208,7 @@ Judgement ModulesCheck::examine(const Node& node) const
         judgement.add(Verdict::unknown, "/lib/modules: no kernel is installed here",
                       "Look at a root that has its kernel");
     for (std::size_t index = 0; index < std::min(releases.size(), most_kernels); ++index)
-        judge_kernel(judgement, node.root, releases[index], false);
+        judge_kernel(judgement, node, releases[index]);
     if (releases.size() > most_kernels)
         judgement.add_unknown(
             fmt::format("/lib/modules: only {} kernels of {} were looked at", most_kernels, releases.size()));

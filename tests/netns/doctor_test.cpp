@@ -378,6 +378,44 @@ TEST_CASE("doctor --preflight: an image passes with every module and tool, and f
     CHECK(preflight().status == 0);
 }
 
+TEST_CASE(
+    "doctor --preflight: an image without a module that its policy requires fails with the reason, and passes with it")
+{
+    const Node node;
+    const WellMachine image;
+    for (const auto* const tool : {"iptables", "ip6tables"}) {
+        write_text(image.folder() / "usr/local/sbin" / tool, "");
+        std::filesystem::permissions(image.folder() / "usr/local/sbin" / tool, std::filesystem::perms::owner_all);
+    }
+    const auto preflight = [&](std::vector<std::string> more = {}) {
+        more.insert(more.begin(), {"doctor", "--preflight", "--root", image.folder().string()});
+        return chainkeeper(node, more);
+    };
+    CHECK(preflight().status == 0);
+    const std::string requires_ipvs = "[doctor]\nrequired_modules = [\"ip-vs\"]\n";
+    std::filesystem::create_directories(image.folder() / "etc/chainkeeper");
+    write_text(image.folder() / "etc/chainkeeper/chainkeeper.toml", requires_ipvs);
+    const auto without = preflight();
+    CHECK(without.status == 1);
+    CHECK(has(without.output, "what the policy requires: missing: ip_vs"));
+
+    const auto modules = std::filesystem::directory_iterator
+    {
+        image.folder() / "lib/modules"
+        } -> path();
+    write_text(modules / "kernel/ip_vs.ko", "");
+    CHECK(preflight().status == 1);
+    write_text(modules / "modules.dep", text_of(modules / "modules.dep") + "kernel/ip_vs.ko:\n");
+    const auto with = preflight();
+    CHECK(with.status == 0);
+    CHECK(has(with.output, "what the policy requires: all there"));
+    // That of a file counts in place of the image's.
+    write_text(node.folder() / "strict.toml", "[doctor]\nrequired_modules = [\"ip_vs\", \"xt_set\"]\n");
+    const auto strict = preflight({"--policy", (node.folder() / "strict.toml").string()});
+    CHECK(strict.status == 1);
+    CHECK(has(strict.output, "what the policy requires: missing: xt_set"));
+}
+
 TEST_CASE("doctor: a machine where all is well has nothing to be done, is told so within a second, and stays as it is")
 {
     const Node node{27, each_backend()};

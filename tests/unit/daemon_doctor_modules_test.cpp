@@ -221,6 +221,40 @@ TEST_CASE("doctor modules: for kube-proxy's ipvs mode, where it is used")
     CHECK(examine_running(kernel.node()).verdict == Verdict::ok);
 }
 
+TEST_CASE("doctor modules: what the policy requires is critical where it is missing, whatever it is by itself")
+{
+    Kernel kernel{{common, nft}};
+    const auto examine = [&](const std::vector<std::string>& required) {
+        return kernel.node().examine(check, tl::unexpected(std::string{"nobody looked"}),
+                                     {.required_modules = required});
+    };
+    CHECK(examine({}).verdict == Verdict::ok);
+    CHECK_FALSE(says(examine({}), "what the policy requires"));
+    auto judgement = examine({"ip_vs", "nf_nat", "ip_vs_rr"});
+    CHECK(judgement.verdict == Verdict::critical);
+    CHECK(says(judgement, release + ", what the policy requires: missing: ip_vs, ip_vs_rr"));
+    CHECK(judgement.next_step.starts_with("Install"));
+    kernel.add("ip-vs");
+    kernel.add("ip_vs_rr");
+    judgement = examine({"ip_vs", "nf_nat", "ip_vs_rr"});
+    CHECK(judgement.verdict == Verdict::ok);
+    CHECK(says(judgement, "what the policy requires: all there (0 loaded, 0 built in, 3 loadable)"));
+    kernel.node().write("usr/lib/modprobe.d/no-ipvs.conf", "install ip_vs /bin/true\n");
+    judgement = examine({"ip_vs"});
+    CHECK(judgement.verdict == Verdict::critical);
+    CHECK(says(judgement, "requires: missing: ip_vs (disabled in /usr/lib/modprobe.d/no-ipvs.conf)"));
+    CHECK(judgement.next_step.starts_with("Take "));
+    kernel.remove("br_netfilter");
+    CHECK(examine({}).verdict == Verdict::warning);
+    CHECK(examine({"br_netfilter"}).verdict == Verdict::critical);
+    // Of an image with another kernel, in that as well.
+    kernel.add("br_netfilter");
+    kernel.node().remove("usr/lib/modprobe.d");
+    CHECK(examine({"ip_vs"}).verdict == Verdict::ok);
+    kernel.node().write("lib/modules/6.2.0/modules.order", "");
+    CHECK(examine({"ip_vs"}).verdict == Verdict::unknown);
+}
+
 TEST_CASE("doctor modules: what is loaded and would not be loaded by the next start is told")
 {
     const Kernel kernel{{common, nft}};

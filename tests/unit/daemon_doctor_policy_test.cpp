@@ -44,6 +44,8 @@ TEST_CASE("doctor: thresholds are those of the root that is looked at, a drop-in
     node.write(main_file + ".d/70.toml", "[repair]\ndisruptors = [\"harden.service\"]\n");
     CHECK(of(node).disruptors == std::vector<std::string>{"harden"});
     CHECK(of(node).error.empty());
+    node.write(main_file + ".d/70.toml", "[doctor]\nrequired_modules = [\"ip-vs\"]\n");
+    CHECK(of(node).values.required_modules == std::vector<std::string>{"ip_vs"});
 }
 
 TEST_CASE("doctor: a policy that is refused is told of, and the defaults count")

@@ -141,6 +141,10 @@ TEST_CASE("every threshold of doctor changes its member and no other, and is bou
     expected = {};
     expected.doctor.lock_held = 100ms;
     CHECK(accepted("[doctor]\nlock_held = \"100ms\"") == expected);
+    expected = {};
+    expected.doctor.required_modules = {"ip_vs", "ip_vs_rr"};
+    CHECK(accepted("[doctor]\nrequired_modules = [\"ip-vs\", \"ip_vs_rr\"]") == expected);
+    CHECK(accepted("[doctor]\nrequired_modules = []") == Policy{});
     for (const auto* const wrong : {"conntrack_percent = 0", "conntrack_percent = 96", "conntrack_percent = \"75\"",
                                     "rule_limit = 0", "rule_limit = -1", "sync_p99 = 5", "sync_p99 = \"17s\"",
                                     "sync_age = \"0s\"", "lock_held = \"0s\"", "lock_hold = \"5s\""})
@@ -166,7 +170,12 @@ TEST_CASE("the text of every key is read as the same value")
                      .disruptors = {}};
     policy.limits = {.repairs = 1, .per = 1s, .backoff = 2s, .backoff_max = 3s};
     policy.report = {.history_size = 100'000, .textfile = "/run/chainkeeper/a.prom"};
-    policy.doctor = {.conntrack_percent = 1, .rule_limit = 2, .sync_p99 = 3s, .sync_age = 4s, .lock_held = 5min};
+    policy.doctor = {.conntrack_percent = 1,
+                     .rule_limit = 2,
+                     .sync_p99 = 3s,
+                     .sync_age = 4s,
+                     .lock_held = 5min,
+                     .required_modules = {"ip_vs", "A_9"}};
     for (const auto& whole : {Policy{}, policy}) {
         std::string text;
         for (const auto& key : policy_keys())
@@ -194,10 +203,10 @@ TEST_CASE("the keys can be asked for")
                                                                     "disruptors"});
     CHECK(policy_keys_of("limits") == std::vector<std::string_view>{"repairs", "per", "backoff", "backoff_max"});
     CHECK(policy_keys_of("report") == std::vector<std::string_view>{"history_size", "textfile"});
-    CHECK(policy_keys_of("doctor") ==
-          std::vector<std::string_view>{"conntrack_percent", "rule_limit", "sync_p99", "sync_age", "lock_held"});
+    CHECK(policy_keys_of("doctor") == std::vector<std::string_view>{"conntrack_percent", "rule_limit", "sync_p99",
+                                                                    "sync_age", "lock_held", "required_modules"});
     CHECK(policy_keys_of("change_window").empty());
-    CHECK(policy_keys().size() == 27);
+    CHECK(policy_keys().size() == 28);
 }
 
 TEST_CASE("the words of the policy are the names of its values")
@@ -461,6 +470,39 @@ TEST_CASE("there can be many units, but not any number")
     names.emplace_back(R"("one-more")");
     check_refused({{fmt::format("[repair]\ndisruptors = [{}]", fmt::join(names, ", ")),
                     "2:14: 'disruptors' names 65 units; 64 are the most"}});
+}
+
+TEST_CASE("what is no name of a module, or stands there twice, is refused; '-' and '_' are the same")
+{
+    const auto longest = std::string(64, 'a');
+    CHECK(accepted(fmt::format("[doctor]\nrequired_modules = [\"{}\"]", longest)).doctor.required_modules ==
+          std::vector<std::string>{longest});
+    const std::string characters = R"( is not the name of a module: these have letters, digits, "-" and "_" only, 64 )"
+                                   "at the most";
+    check_refused({
+        {"[doctor]\nrequired_modules = \"ip_vs\"",
+         R"(2:20: 'required_modules' must be an array of names, such as ["ip_vs", "ip_vs_rr"], not a string)"},
+        {"[doctor]\nrequired_modules = [\"ip_vs\", 1]", "2:30: the name of a module must be a string, not an integer"},
+        {"[doctor]\nrequired_modules = [\"\"]", "2:21: ''" + characters},
+        {"[doctor]\nrequired_modules = [\"ip_vs.ko\"]", "2:21: 'ip_vs.ko'" + characters},
+        {"[doctor]\nrequired_modules = [\"../a\"]", "2:21: '../a'" + characters},
+        {"[doctor]\nrequired_modules = [\"a b\"]", "2:21: 'a b'" + characters},
+        {fmt::format("[doctor]\nrequired_modules = [\"{}a\"]", longest),
+         fmt::format("2:21: '{}…'", longest) + characters},
+        {"[doctor]\nrequired_modules = [\"ip_vs\", \"ip-vs\"]", "2:30: 'ip-vs' stands here twice"},
+    });
+}
+
+TEST_CASE("there can be many modules, but not any number")
+{
+    std::vector<std::string> names;
+    for (int number = 0; number < 64; ++number)
+        names.push_back(fmt::format(R"("m{}")", number));
+    const auto policy = accepted(fmt::format("[doctor]\nrequired_modules = [{}]", fmt::join(names, ", ")));
+    CHECK(policy.doctor.required_modules.size() == 64);
+    names.emplace_back(R"("one-more")");
+    check_refused({{fmt::format("[doctor]\nrequired_modules = [{}]", fmt::join(names, ", ")),
+                    "2:20: 'required_modules' names 65 modules; 64 are the most"}});
 }
 
 TEST_CASE("the longest backoff is not shorter than the first")
