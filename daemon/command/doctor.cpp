@@ -92,7 +92,10 @@ int run_doctor(const CommandOptions& options, const DoctorOptions& wanted)
         fmt::print("{}", doctor::brief_text(examined));
     else
         fmt::print("{}", doctor::doctor_text(examined, wants_colours(STDOUT_FILENO)));
-    return exit_code_of(doctor::worst_of(examined));
+    const int exit_code = exit_code_of(doctor::worst_of(examined));
+    // What an image has to have is not known.
+    const bool is_in_doubt = wanted.preflight && !thresholds.error.empty() && exit_code == exit_healthy;
+    return is_in_doubt ? exit_unknown : exit_code;
 }
 
 }  // namespace chainkeeper::daemon
