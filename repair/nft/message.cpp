@@ -19,6 +19,9 @@ constexpr std::size_t aligned(std::size_t size)
     return (size + alignment - 1) / alignment * alignment;
 }
 
+// MAX_ERRNO of the kernel's (include/linux/err.h).
+constexpr int largest_errno = 4095;
+
 template <typename Value>
 std::optional<Value> value_at_front(ByteView bytes)
 {
@@ -113,7 +116,7 @@ std::optional<std::uint64_t> find_u64(ByteView attributes, std::uint16_t type)
 std::optional<Acknowledgement> acknowledgement(const Message& message)
 {
     const auto error = value_at_front<nlmsgerr>(message.payload);
-    if (message.type != NLMSG_ERROR || !error)
+    if (message.type != NLMSG_ERROR || !error || error->error > 0 || error->error < -largest_errno)
         return std::nullopt;
     const auto extended = extended_attributes(message, *error);
     Acknowledgement answer{.error_number = -error->error,

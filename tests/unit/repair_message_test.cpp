@@ -219,6 +219,11 @@ TEST_CASE("what is no acknowledgement is not taken for one")
     message.raw(tests::bytes_of(answer));
     ByteView rest{message.bytes()};
     CHECK_FALSE(acknowledgement(*take_message(rest)));
+    for (const int no_errno : {1, -4096, std::numeric_limits<int>::min()}) {
+        const auto wrong = error_message(no_errno, 0);
+        rest = wrong.bytes();
+        CHECK_FALSE(acknowledgement(*take_message(rest)));
+    }
 }
 
 TEST_CASE("the kernel's explanation stands behind the header that it quotes, where that was capped")
