@@ -4,7 +4,6 @@
 #include "policies/duration.hpp"
 #include "policies/profile.hpp"
 #include "policies/toml_read.hpp"
-#include "repair/printable.hpp"
 
 #include <algorithm>
 #include <array>
@@ -43,6 +42,12 @@ bool is_alphanumeric(char character)
 {
     return (character >= '0' && character <= '9') || (character >= 'a' && character <= 'z') ||
            (character >= 'A' && character <= 'Z');
+}
+
+// A policy file holds nothing else outside of its comments.
+bool is_printable_ascii(char character)
+{
+    return character >= ' ' && character <= '~';
 }
 
 // systemd's VALID_CHARS and "@" (src/basic/unit-name.c).
@@ -153,12 +158,14 @@ Read<std::string> version_of(const TomlEntry& entry)
 
 Read<std::string> textfile_of(const TomlEntry& entry)
 {
-    constexpr auto wanted = R"("", or the absolute path of a file such as "/run/chainkeeper/chainkeeper.prom")";
+    constexpr auto wanted =
+        R"("", or the absolute path, in ASCII, of a file such as "/run/chainkeeper/chainkeeper.prom")";
     const auto word = string_of(entry, wanted);
     if (!word)
         return tl::unexpected(word.error());
     const bool is_textfile = word->starts_with('/') && word->ends_with(".prom") && !word->ends_with("/.prom") &&
-                             word->find("/../") == std::string_view::npos && repair::printable(*word) == *word;
+                             word->find("/../") == std::string_view::npos &&
+                             std::ranges::all_of(*word, is_printable_ascii);
     if (!word->empty() && !is_textfile)
         return mistake(entry.value.place, fmt::format("'{}' must be {}, not {}", entry.key, wanted, quote(*word)));
     return std::string{*word};

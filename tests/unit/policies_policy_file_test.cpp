@@ -119,8 +119,9 @@ TEST_CASE("every key about units, limits and reports changes its member and no o
     expected.report.textfile = "/run/chainkeeper/chainkeeper.prom";
     CHECK(accepted("[report]\ntextfile = \"/run/chainkeeper/chainkeeper.prom\"") == expected);
     CHECK(accepted("[report]\ntextfile = \"\"") == Policy{});
-    for (const auto* const wrong : {R"("chainkeeper.prom")", R"("/run/chainkeeper/metrics")", R"("/run/.prom")",
-                                    R"("/run/a\u0007.prom")", R"("/run/../etc/a.prom")", "true"})
+    for (const auto* const wrong :
+         {R"("chainkeeper.prom")", R"("/run/chainkeeper/metrics")", R"("/run/.prom")", R"("/run/a\u0007.prom")",
+          R"("/run/\u00e9.prom")", R"("/run/../etc/a.prom")", "true"})
         CHECK_FALSE(parse_policy(fmt::format("[report]\ntextfile = {}\n", wrong), "p.toml").has_value());
 }
 
