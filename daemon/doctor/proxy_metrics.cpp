@@ -128,7 +128,7 @@ void add_bucket(FamilySyncs& family, const MetricSample& sample)
 {
     const auto limit = sample.labels.find("le");
     const auto seconds = limit == sample.labels.end() ? std::nullopt : number_in(limit->second);
-    if (seconds && !std::isnan(*seconds) && family.buckets.size() < most_buckets)
+    if (seconds && *seconds >= 0 && family.buckets.size() < most_buckets)
         family.buckets[*seconds] = sample.value;
 }
 
@@ -199,7 +199,7 @@ std::optional<double> quantile(const std::map<double, double>& buckets, double s
     // Beyond the last limit nothing is told apart.
     if (std::isinf(bucket->first) || bucket->second <= count_below)
         return below;
-    return below + (bucket->first - below) * (rank - count_below) / (bucket->second - count_below);
+    return below + (bucket->first - below) * ((rank - count_below) / (bucket->second - count_below));
 }
 
 }  // namespace chainkeeper::daemon::doctor

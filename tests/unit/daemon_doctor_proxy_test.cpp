@@ -67,6 +67,7 @@ TEST_CASE("doctor kube-proxy-sync: a quantile is interpolated in its bucket")
     CHECK(quantile({{1, 1}, {std::numeric_limits<double>::infinity(), 100}}, 0.99) == doctest::Approx(1));
     CHECK_FALSE(quantile({}, 0.99));
     CHECK_FALSE(quantile({{1, 0}}, 0.99));
+    CHECK(quantile({{1, 0}, {1e308, 100}}, 0.99) == doctest::Approx(0.99e308));
 }
 
 TEST_CASE("doctor kube-proxy-sync: a kube-proxy that has nothing to do is well, however old its last sync")
@@ -129,6 +130,10 @@ TEST_CASE("doctor kube-proxy-sync: what is no metric of its syncs is left out, a
     CHECK(proxy_metrics("<html>\n\xff\xfe\nkubeproxy_proxy_healthz_total 1\n").empty());
     CHECK(proxy_metrics("kubeproxy_sync_proxy_rules_last_timestamp_seconds NaN\n").empty());
     CHECK(proxy_metrics("kubeproxy_sync_proxy_rules_last_timestamp_seconds -1\n").empty());
+    for (const auto* const limit : {"-1", "-1e308", "-inf", "nan", "x"})
+        CHECK(proxy_metrics(fmt::format("kubeproxy_sync_proxy_rules_duration_seconds_bucket{{le=\"{}\"}} 1\n", limit))
+                  .families.at("")
+                  .buckets.empty());
     std::string many;
     for (int index = 0; index < 1000; ++index)
         many += fmt::format("kubeproxy_sync_proxy_rules_duration_seconds_bucket{{ip_family=\"{0}\",le=\"{0}\"}} 1\n"
