@@ -9,10 +9,11 @@ namespace chainkeeper::tests {
 
 namespace {
 
+using namespace std::string_view_literals;
 using Bytes = std::vector<std::uint8_t>;
 
 // What parsers look for, and where numbers end.
-constexpr std::string_view telling{"\0\x01\x7f\x80\xff\n\r\t \"'\\[]{}()=:,.#-+09eE", 30};
+constexpr auto telling = "\0\x01\x7f\x80\xff\n\r\t \"'\\[]{}()=:,.#-+09eE"sv;
 constexpr std::size_t most_changes = 6;
 constexpr std::size_t longest = std::size_t{1} << 16U;
 
