@@ -2,6 +2,7 @@
 #include "policies/toml_tree.hpp"
 
 #include "policies/toml_screen.hpp"
+#include "repair/printable.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -175,7 +176,9 @@ Read<TomlValue> parse_toml(std::string_view text)
     try {
         return tree_of(toml::parse(text));
     } catch (const toml::parse_error& error) {
-        return mistake(place_of(error.source()), fmt::format("this is not TOML: {}", error.description()));
+        // It quotes the text as it is.
+        return mistake(place_of(error.source()),
+                       fmt::format("this is not TOML: {}", repair::printable(error.description())));
     } catch (const ParserGaveUp&) {
         return mistake({.line = line_given_up_at(text)}, "this is not TOML: the line cannot be read");
     }

@@ -304,6 +304,8 @@ TEST_CASE("text that is not TOML is refused where it stops being it")
         CAPTURE(refusal(text));
         CHECK(std::regex_search(refusal(text), std::regex{"^p\\.toml:[0-9]+:[0-9]+: this is not TOML: ."}));
     }
+    // toml++ quotes what it saw.
+    check_refused({{"a = t\x1b[31m", "1:6: this is not TOML: Error while parsing boolean: expected 'true', saw 't?'"}});
 }
 
 TEST_CASE("text that the parser of toml++ gives up at is refused in its line")
