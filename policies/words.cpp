@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "policies/words.hpp"
 
+#include "repair/printable.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <fmt/format.h>
@@ -11,12 +13,6 @@ namespace chainkeeper::policies {
 namespace {
 
 constexpr std::size_t longest_quote = 64;
-
-bool is_control(char character)
-{
-    const auto byte = static_cast<unsigned char>(character);
-    return byte < 0x20 || byte == 0x7f;
-}
 
 bool continues_character(char byte)
 {
@@ -62,9 +58,7 @@ std::size_t tolerance(std::string_view left, std::string_view right)
 std::string quote(std::string_view word)
 {
     const auto shown = beginning(word);
-    std::string text{shown};
-    std::ranges::replace_if(text, is_control, '?');
-    return fmt::format("'{}{}'", text, shown.size() < word.size() ? "…" : "");
+    return fmt::format("'{}{}'", repair::printable(shown), shown.size() < word.size() ? "…" : "");
 }
 
 std::string listed(std::span<const std::string_view> words)

@@ -12,6 +12,7 @@ namespace chainkeeper::policies {
 TEST_CASE("what a refusal quotes is short and fit for a terminal")
 {
     CHECK(quote("a\x1b[31m\nb\x7f") == "'a?[31m?b?'");
+    CHECK(quote("a\u009b31m") == "'a?31m'");
     CHECK(quote(std::string(64, 'x')) == fmt::format("'{}'", std::string(64, 'x')));
     CHECK(quote(std::string(65, 'x')) == fmt::format("'{}…'", std::string(64, 'x')));
     CHECK(quote(std::string(63, 'x') + "€") == fmt::format("'{}…'", std::string(63, 'x')));
