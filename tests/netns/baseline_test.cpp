@@ -319,9 +319,7 @@ TEST_CASE("baseline: what is no regular file stays as it is")
     for (const auto& path : {fifo, link, node.folder()}) {
         const auto refused = chainkeeper(node, {"baseline", "save", path.string()});
         CHECK(refused.status == 2);
-        CHECK(refused.errors ==
-              fmt::format("chainkeeper: {} is no regular file, and stays as it is\n",
-                          path.string()));
+        CHECK(refused.errors == fmt::format("chainkeeper: {} is no regular file, and stays as it is\n", path.string()));
         CHECK_FALSE(is_regular(path));
         CHECK(chainkeeper(node, {"baseline", "compare", path.string()}).status == 2);
     }
