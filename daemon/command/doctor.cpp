@@ -45,6 +45,17 @@ std::string running_kernel()
     return uname(&name) == 0 ? static_cast<const char*>(name.release) : "";
 }
 
+// What was seen is told all the same where it cannot be written.
+bool write_textfile(const std::filesystem::path& file, const std::vector<doctor::Examined>& examined)
+{
+    if (file.empty())
+        return true;
+    const auto written = write_output_file(file, doctor::metrics_text(examined, SystemClock{}.wall()));
+    if (!written)
+        fmt::print(stderr, "chainkeeper: {}\n", written.error().what);
+    return written.has_value();
+}
+
 // The machine's own root has a ruleset and a kernel that runs; any other is an image.
 std::vector<doctor::Examined> examine(const doctor::Root& root, const CommandOptions& options,
                                       const DoctorOptions& wanted, const doctor::Thresholds& thresholds)
@@ -81,17 +92,14 @@ int run_doctor(const CommandOptions& options, const DoctorOptions& wanted)
     const auto examined = examine(*root, options, wanted, thresholds);
     if (!thresholds.error.empty())
         fmt::print(stderr, "chainkeeper: {}\n", short_text(thresholds.error, doctor::longest_sentence));
-    if (!wanted.textfile.empty())
-        if (const auto written =
-                write_output_file(wanted.textfile, doctor::metrics_text(examined, SystemClock{}.wall()));
-            !written)
-            return give_up(options, written.error().what);
     if (options.json)
         print_json(doctor::doctor_json(examined, thresholds.error));
     else if (wanted.brief)
         fmt::print("{}", doctor::brief_text(examined));
     else
         fmt::print("{}", doctor::doctor_text(examined, wants_colours(STDOUT_FILENO)));
+    if (!write_textfile(wanted.textfile, examined))
+        return exit_unknown;
     const int exit_code = exit_code_of(doctor::worst_of(examined));
     // What an image has to have is not known.
     const bool is_in_doubt = wanted.preflight && !thresholds.error.empty() && exit_code == exit_healthy;

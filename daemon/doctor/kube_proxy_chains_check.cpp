@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -54,6 +55,7 @@ constexpr std::array iptables_led_to{
     Way{"filter", "KUBE-NODEPORTS", ""},
     Way{"filter", "KUBE-PROXY-FIREWALL", ""},
 };
+constexpr std::array ipvs_led_to{Way{"filter", "KUBE-PROXY-FIREWALL", ""}};
 constexpr std::array<std::string_view, 1> iptables_never_empty{"KUBE-MARK-MASQ"};
 constexpr std::array<std::string_view, 2> ipvs_never_empty{"KUBE-MARK-MASQ", "KUBE-LOAD-BALANCER"};
 constexpr std::array<std::string_view, 1> nftables_never_empty{"mark-for-masquerade"};
@@ -72,15 +74,15 @@ constexpr Mode iptables_mode{.name = "iptables",
                              .masquerading = "KUBE-POSTROUTING",
                              .service_table = "nat",
                              .service_prefixes = iptables_service_prefixes};
-// Its Services are in ipvs and in ipsets: what has chains was left by the mode before.
+// Its Services are in ipvs and in ipsets. Chains of the iptables mode stay when that was the mode before.
 constexpr Mode ipvs_mode{.name = "ipvs",
                          .ways = iptables_ways,
                          .others = {},
-                         .led_to = {},
+                         .led_to = ipvs_led_to,
                          .never_empty = ipvs_never_empty,
                          .masquerading = "KUBE-POSTROUTING",
                          .service_table = "nat",
-                         .service_prefixes = iptables_service_prefixes};
+                         .service_prefixes = {}};
 constexpr Mode nftables_mode{.name = "nftables",
                              .ways = nftables_ways,
                              .others = {},
@@ -100,20 +102,28 @@ bool is_service(const Mode& mode, std::string_view chain)
     return std::ranges::any_of(mode.service_prefixes, [&](auto prefix) { return chain.starts_with(prefix); });
 }
 
-// By what kubelet makes none of, in any version. Nothing where kube-proxy has no chain.
+// What it has made in this mode is there, and in use.
+bool is_led_to(const Survey& survey, std::string_view chain)
+{
+    const auto* const found = survey.find("nat", chain);
+    return found != nullptr && found->references > 0;
+}
+
+// By what kubelet makes none of, in any version. Nothing where kube-proxy has no chain but its canaries, which it
+// leaves behind when it goes. What is left of ipvs when the mode is another one, nothing leads to.
 const Mode* mode_of(const Survey& survey)
 {
     if (survey.tables.contains(std::string{kube_proxy_table}))
         return &nftables_mode;
-    if (has(survey, "nat", "KUBE-NODE-PORT") || has(survey, "nat", "KUBE-LOAD-BALANCER"))
+    const bool was_ipvs = has(survey, "nat", "KUBE-NODE-PORT") || has(survey, "nat", "KUBE-LOAD-BALANCER");
+    if (was_ipvs && !is_led_to(survey, "KUBE-NODEPORTS"))
         return &ipvs_mode;
     const auto nat = survey.tables.find("nat");
     const auto is_his = [](const auto& each) {
-        return each.first == "KUBE-SERVICES" || each.first == "KUBE-NODEPORTS" || each.first == "KUBE-PROXY-CANARY" ||
-               is_service(iptables_mode, each.first);
+        return each.first == "KUBE-SERVICES" || each.first == "KUBE-NODEPORTS" || is_service(iptables_mode, each.first);
     };
     const bool is_there = (nat != survey.tables.end() && std::ranges::any_of(nat->second.chains, is_his)) ||
-                          has(survey, "filter", "KUBE-FORWARD") || has(survey, "mangle", "KUBE-PROXY-CANARY");
+                          has(survey, "filter", "KUBE-FORWARD");
     return is_there ? &iptables_mode : nullptr;
 }
 
@@ -137,7 +147,6 @@ public:
         judge_services();
         judge_masquerading();
         judge_repeated();
-        judge_left_behind();
         if (judgement_.evidence.size() == before)
             judgement_.add(Verdict::ok, fmt::format("{}: whole, as in its {} mode ({} chains for Services)", place_,
                                                     mode_.name, services_));
@@ -189,16 +198,6 @@ private:
             add(Verdict::critical, fmt::format("{} {}: no rule masquerades", mode_.service_table, mode_.masquerading));
     }
 
-    // Both would send packets to endpoints.
-    void judge_left_behind()
-    {
-        const auto* const services = survey_.find("nat", "KUBE-SERVICES");
-        if (mode_.service_table == kube_proxy_table && services != nullptr && services->rules > 0 &&
-            services->references > 0)
-            add(Verdict::warning, "nat KUBE-SERVICES: of another mode of kube-proxy's, and still in use",
-                "Drain the node, run `kube-proxy --cleanup` on it, and start kube-proxy anew");
-    }
-
     void judge_services()
     {
         const auto table = survey_.tables.find(mode_.service_table);
@@ -213,9 +212,11 @@ private:
             if (!is_service(mode_, name))
                 continue;
             ++services_;
-            if (chain.references == 0)
+            // Its nftables mode empties such a chain, and deletes it within the hour.
+            const bool waits_for_end = mode_.service_table == kube_proxy_table && chain.rules == 0;
+            if (chain.references == 0 && !waits_for_end)
                 stale.push_back(name);
-            else if (chain.rules == 0)
+            else if (chain.references > 0 && chain.rules == 0)
                 empty.push_back(name);
         }
         if (!empty.empty())
@@ -263,6 +264,16 @@ private:
     bool is_reached_ = false;
 };
 
+// Both modes would send packets to endpoints.
+void judge_left_behind(Judgement& judgement, const Place& place)
+{
+    judgement.add(
+        Verdict::warning,
+        fmt::format("{}: nat KUBE-SERVICES is in use beside kube-proxy's nftables mode: it is of another mode",
+                    to_string(place)),
+        "Drain the node, run `kube-proxy --cleanup` on it, and start kube-proxy anew");
+}
+
 // There is none of its chains.
 void judge_absent(Judgement& judgement, const Root& root)
 {
@@ -281,11 +292,19 @@ void judge_absent(Judgement& judgement, const Root& root)
 Judgement KubeProxyChainsCheck::examine(const Node& node) const
 {
     bool is_there = false;
+    std::set<repair::Family> in_nftables;
     auto judgement = examine_rulesets(node, [&](Judgement& all, const Place& place, const Survey& survey) {
-        if (const auto* const mode = mode_of(survey)) {
-            is_there = true;
-            Ruleset{all, place, survey, *mode}.judge();
-        }
+        const auto* const mode = mode_of(survey);
+        // nf_tables comes first of a family's places.
+        if (mode == &nftables_mode)
+            in_nftables.insert(place.family);
+        if (in_nftables.contains(place.family) && is_led_to(survey, "KUBE-SERVICES"))
+            judge_left_behind(all, place);
+        const bool is_left = mode != &nftables_mode && in_nftables.contains(place.family);
+        if (mode == nullptr || is_left)
+            return;
+        is_there = true;
+        Ruleset{all, place, survey, *mode}.judge();
     });
     if (!is_there && judgement.verdict == Verdict::ok)
         judge_absent(judgement, node.root);

@@ -231,10 +231,32 @@ TEST_CASE("doctor kube-proxy-chains: in the ipvs mode")
                    .verdict = "critical",
                    .said = "packets are sent to chains without a rule: KUBE-LOAD-BALANCER",
                    .mend = {{"-t", "nat", "-A", "KUBE-LOAD-BALANCER", "-j", "KUBE-MARK-MASQ"}}},
-                  {.make = {{"-t", "nat", "-N", "KUBE-SVC-OLD"}},
-                   .verdict = "warning",
-                   .said = "nothing leads to 1 of 1 chains for Services: KUBE-SVC-OLD",
-                   .mend = {{"-t", "nat", "-X", "KUBE-SVC-OLD"}}}});
+                  {.make = {{"-D", "FORWARD", "1"}},
+                   .verdict = "critical",
+                   .said = "filter KUBE-PROXY-FIREWALL: nothing leads to it",
+                   .mend = {{"-I", "FORWARD", "-j", "KUBE-PROXY-FIREWALL"}}}});
+    // What is left of the iptables mode, until `kube-proxy --cleanup`.
+    run_all(place.family, {{"-t", "nat", "-N", "KUBE-SVC-OLD"}, {"-t", "nat", "-N", "KUBE-NODEPORTS"}});
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+}
+
+TEST_CASE("doctor kube-proxy-chains: canaries alone, which kube-proxy leaves behind, and what is left of the ipvs mode")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    for (const auto* const table : {"nat", "filter", "mangle"})
+        run_all(place.family, {{"-t", table, "-N", "KUBE-PROXY-CANARY"}});
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "not_applicable");
+    make_kube_proxy_nftables(place.family);
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+    make_kube_proxy(place.family);
+    const auto both = ask_doctor(node, "kube-proxy-chains");
+    CHECK(both.verdict == "warning");
+    CHECK(both.says("nat KUBE-SERVICES is in use beside kube-proxy's nftables mode"));
+
+    nft_script(fmt::format("delete table {} kube-proxy", place.family == Family::ipv4 ? "ip" : "ip6"));
+    run_all(place.family, {{"-t", "nat", "-N", "KUBE-NODE-PORT"}, {"-t", "nat", "-N", "KUBE-LOAD-BALANCER"}});
+    CHECK(ask_doctor(node, "kube-proxy-chains").says("as in its iptables mode"));
 }
 
 TEST_CASE("doctor kube-proxy-chains: in the nftables mode")
@@ -255,7 +277,9 @@ TEST_CASE("doctor kube-proxy-chains: in the nftables mode")
     const auto empty = ask_doctor(node, "kube-proxy-chains");
     CHECK(empty.verdict == "critical");
     CHECK(empty.says("chains without a rule: endpoint-GTK6MW7G-default/kubernetes/tcp/https"));
-    nft_script(fmt::format("flush map {} kube-proxy service-ips", ip));
+    nft_script(fmt::format("add chain {} kube-proxy endpoint-OLD", ip));  // emptied, and to be deleted some time
+    CHECK_FALSE(ask_doctor(node, "kube-proxy-chains").says("nothing leads to"));
+    nft_script(fmt::format("delete chain {0} kube-proxy endpoint-OLD; flush map {0} kube-proxy service-ips", ip));
     CHECK(ask_doctor(node, "kube-proxy-chains").says("nothing leads to 1 of 2 chains for Services: service-ULMVA6XW"));
     nft_script(fmt::format("delete table {0} kube-proxy", ip));
     make_kube_proxy_nftables(family);
@@ -272,7 +296,7 @@ TEST_CASE("doctor kube-proxy-chains: in the nftables mode")
     make_kube_proxy(family);
     const auto both = ask_doctor(node, "kube-proxy-chains");
     CHECK(both.verdict == "warning");
-    CHECK(both.says("nat KUBE-SERVICES: of another mode of kube-proxy's, and still in use"));
+    CHECK(both.says("nat KUBE-SERVICES is in use beside kube-proxy's nftables mode"));
     run_all(family, {{"-t", "nat", "-F"}, {"-t", "nat", "-X"}});
     CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
 }

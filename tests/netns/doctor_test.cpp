@@ -310,7 +310,7 @@ TEST_CASE("doctor conntrack: ctnetlink tells of the losses what the kernel's fil
     is_over = true;
     clients.join();
     CHECK(grows.verdict == Verdict::warning);
-    CHECK(std::ranges::any_of(grows.evidence, [](const auto& seen) { return has(seen, "drop grows: "); }));
+    CHECK(std::ranges::any_of(grows.evidence, [](const auto& seen) { return has(seen, "insert_failed grows: "); }));
 }
 
 TEST_CASE("doctor saved-rules: what iptables-save and nft save is found, and what an editor has cleaned is not")

@@ -174,6 +174,8 @@ TEST_CASE("the unit of doctor sees within its sandbox what a person sees, and th
             return node.run({"test", "-s", file}).status == 0;
         },
         50ms);
+    const auto elapses = node.must_run({"systemctl", "show", "--property=TimersMonotonic", "chainkeeper-doctor.timer"});
+    CHECK(elapses.find("OnUnitInactiveUSec=5min") != std::string::npos);
     node.systemctl({"stop", "chainkeeper-doctor.timer"});
     node.must_run({"rm", drop_in});
     node.systemctl({"daemon-reload"});
