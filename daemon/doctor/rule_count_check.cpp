@@ -28,6 +28,7 @@ std::vector<Figure> figures_of(const Place& place, const repair::Survey& survey)
     for (const auto& [name, table] : survey.tables)
         rules[label_of_table(name)] += table.rules;
     std::vector<Figure> figures;
+    figures.reserve(rules.size());
     for (const auto& [table, count] : rules)
         figures.push_back({.metric = std::string{rules_metric},
                            .labels = {{"backend", std::string{to_string(place.variant)}},
