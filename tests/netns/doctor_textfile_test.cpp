@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <sys/stat.h>
+#include <vector>
 
 // `chainkeeper doctor --textfile`: what Prometheus is told.
 namespace chainkeeper::tests {
@@ -110,12 +111,16 @@ TEST_CASE("doctor rule-count: what has become more since the unit of doctor look
     CHECK(grown.says(" UTC: filter -1, nat +12"));
     run_all(place.family, {{"-t", "nat", "-F"}, {"-F"}});
     CHECK(ask().says(": no rules; since "));
-    for (const std::string_view hostile :
-         {"", "chainkeeper_rules", "chainkeeper_doctor_last_run_timestamp_seconds NaN\n",
-          "chainkeeper_doctor_last_run_timestamp_seconds 1e300\nchainkeeper_rules{table=\"nat\"} 1\n",
-          "chainkeeper_doctor_last_run_timestamp_seconds "
-          "1\nchainkeeper_rules{backend=\"nft\",family=\"ipv4\",table=\"nat\"} "
-          "-1\nchainkeeper_rules{} 5\nchainkeeper_rules{backend=\"nft\",family=\"ipv4\",table=\"nat\"} 1e400\n"}) {
+    const std::string looked = "chainkeeper_doctor_last_run_timestamp_seconds ";
+    const std::string rules = "chainkeeper_rules{backend=\"nft\",family=\"ipv4\",table=\"nat\"} ";
+    const std::vector<std::string> all_hostile{"",
+                                               "chainkeeper_rules",
+                                               looked + "NaN\n",
+                                               looked + "1e300\n" + rules + "1\n",
+                                               rules + "1\n",
+                                               looked + "1\nchainkeeper_rules{} 5\n" + rules + "-1\n" + rules +
+                                                   "1e400\n"};
+    for (const auto& hostile : all_hostile) {
         write_text(file, hostile);
         CAPTURE(hostile);
         CHECK(ask().verdict == "ok");
