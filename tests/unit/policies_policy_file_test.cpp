@@ -499,6 +499,7 @@ TEST_CASE("what is no name of a module, or stands there twice, is refused; '-' a
 TEST_CASE("there can be many modules, but not any number")
 {
     std::vector<std::string> names;
+    names.reserve(65);
     for (int number = 0; number < 64; ++number)
         names.push_back(fmt::format(R"("m{}")", number));
     const auto policy = accepted(fmt::format("[doctor]\nrequired_modules = [{}]", fmt::join(names, ", ")));
