@@ -112,7 +112,7 @@ TEST_CASE("doctor rule-count: what has become more since the unit of doctor look
     run_all(place.family, {{"-t", "nat", "-F"}, {"-F"}});
     CHECK(ask().says(": no rules; since "));
     const std::string looked = "chainkeeper_doctor_last_run_timestamp_seconds ";
-    const std::string rules = "chainkeeper_rules{backend=\"nft\",family=\"ipv4\",table=\"nat\"} ";
+    const std::string rules = R"(chainkeeper_rules{backend="nft",family="ipv4",table="nat"} )";
     const std::vector<std::string> all_hostile{"",
                                                "chainkeeper_rules",
                                                looked + "NaN\n",
