@@ -59,8 +59,8 @@ std::optional<LastRun> last_run(const Root& root)
     std::istringstream lines{**text};
     for (std::string line; std::getline(lines, line);) {
         const auto sample = metric_sample(line);
-        // What a double holds of whole numbers, and a time.
-        constexpr double largest = 1ULL << 53U;
+        // The end of 2199, up to which there are times (utc_time.hpp), and more than there are rules.
+        constexpr double largest = 7'258'118'399;
         if (!sample || !(sample->value >= 0 && sample->value <= largest))
             continue;
         if (sample->name == last_run_metric)

@@ -2,7 +2,6 @@
 #include "daemon/doctor/kube_proxy.hpp"
 
 #include "daemon/doctor/http_get.hpp"
-#include "daemon/doctor/processes.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,10 +17,15 @@ constexpr std::array<std::string_view, 3> modes{"iptables", "ipvs", "nftables"};
 
 }  // namespace
 
-tl::expected<std::optional<std::string>, std::string> running_kube_proxy(const Root& root)
+tl::expected<std::vector<Process>, std::string> kube_proxy_processes(const Root& root)
 {
     static constexpr std::array<std::string_view, 1> names{"kube-proxy"};
-    const auto processes = processes_named(root, names);
+    return processes_named(root, names);
+}
+
+tl::expected<std::optional<std::string>, std::string> running_kube_proxy(const Root& root)
+{
+    const auto processes = kube_proxy_processes(root);
     if (!processes)
         return tl::unexpected(processes.error());
     if (!processes->empty())

@@ -3,12 +3,10 @@
 
 #include "daemon/doctor/http_get.hpp"
 #include "daemon/doctor/kube_proxy.hpp"
-#include "daemon/doctor/processes.hpp"
 #include "daemon/short_text.hpp"
 #include "policies/duration.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <utility>
 
@@ -99,8 +97,7 @@ void judge_pending(Judgement& judgement, const FamilySyncs& syncs, bool is_late)
 
 void judge_unasked(Judgement& judgement, const Root& root, const HttpError& error)
 {
-    constexpr std::array<std::string_view, 1> names{"kube-proxy"};
-    const auto running = processes_named(root, names);
+    const auto running = kube_proxy_processes(root);
     if (!running)
         return judgement.add_unknown(running.error());
     if (error.is_refused && running->empty()) {

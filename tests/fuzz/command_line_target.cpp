@@ -19,7 +19,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         must_hold(text.find(daemon::program_of(arguments.front())) != std::string_view::npos,
                   "the program is named in its command line");
     const auto flags = daemon::kubelet_flags(arguments);
-    must_hold(daemon::kubelet_flags(arguments) == flags, "a command line says one thing");
     static_cast<void>(daemon::go_bool(flags.make_chains));
     static_cast<void>(daemon::doctor::start_ticks(text));
     return 0;

@@ -117,6 +117,7 @@ TEST_CASE("doctor rule-count: what has become more since the unit of doctor look
                                                "chainkeeper_rules",
                                                looked + "NaN\n",
                                                looked + "1e300\n" + rules + "1\n",
+                                               looked + "1e12\n" + rules + "1\n",
                                                rules + "1\n",
                                                looked + "1\nchainkeeper_rules{} 5\n" + rules + "-1\n" + rules +
                                                    "1e400\n"};
