@@ -3,10 +3,14 @@
 
 #include "daemon/version.hpp"
 #include "policies/policy_file.hpp"
+#include "repair/printable.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fcntl.h>
+#include <iostream>
 #include <map>
+#include <sstream>
+#include <string>
 #include <unistd.h>
 
 namespace chainkeeper::daemon {
@@ -45,6 +49,18 @@ void add_daemon_options(CLI::App& app, DaemonOptions& options)
     app.set_version_flag("--version", std::string{version_line("chainkeeperd")});
 }
 
+namespace {
+
+// On standard error. Somebody's words may be in there.
+void print_lines(const std::string& text)
+{
+    std::istringstream lines{text};
+    for (std::string line; std::getline(lines, line);)
+        std::cerr << repair::printable(line) << '\n';
+}
+
+}  // namespace
+
 void fill_standard_streams()
 {
     int descriptor = 0;
@@ -62,7 +78,10 @@ std::optional<int> parse_options(CLI::App& app, int argc, char** argv)
         app.parse(argc, argv);
         return std::nullopt;
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : usage_error;
+        std::ostringstream trouble;
+        const int exit_code = app.exit(error, std::cout, trouble);
+        print_lines(trouble.str());
+        return exit_code == 0 ? 0 : usage_error;
     }
 }
 

@@ -37,7 +37,7 @@ bool ends_all(const SurveyedRule& rule)
     case SurveyedRule::End::accept:
     case SurveyedRule::End::drop:
     case SurveyedRule::End::return_: return true;
-    case SurveyedRule::End::jump: return false;
+    case SurveyedRule::End::jump: return !rule.comes_back;
     case SurveyedRule::End::other: return has_target(rule, "target:REJECT", "reject");
     }
     return false;
@@ -47,6 +47,20 @@ const SurveyedChain* Survey::find(std::string_view table, std::string_view chain
 {
     const auto* const found = find_in(tables, table);
     return found == nullptr ? nullptr : find_in(found->chains, chain);
+}
+
+bool Survey::leads_all(std::string_view table, std::string_view base, std::string_view chain) const
+{
+    const auto* const from = find(table, base);
+    if (from == nullptr)
+        return false;
+    for (const auto& target : from->jumps) {
+        if (target == chain)
+            return true;
+        if (const auto* const between = find(table, target); between != nullptr && between->keeps_all)
+            return false;
+    }
+    return false;
 }
 
 void Surveyor::begin_again()
@@ -85,7 +99,10 @@ void Surveyor::add_rule(const SurveyedRule& rule)
     if (rule.end == SurveyedRule::End::jump)
         count_jump(rule, is_repeated);
     chain_->masquerades = chain_->masquerades || has_target(rule, "target:MASQUERADE", "masq");
-    is_ended_ = is_ended_ || ends_all(rule);
+    const bool is_end = !is_ended_ && ends_all(rule);
+    const bool sends_on = rule.end == SurveyedRule::End::return_ || rule.end == SurveyedRule::End::jump;
+    chain_->keeps_all = chain_->keeps_all || (is_end && !sends_on);
+    is_ended_ = is_ended_ || is_end;
 }
 
 void Surveyor::enter(std::string_view table, std::string_view chain)
@@ -102,8 +119,8 @@ void Surveyor::enter(std::string_view table, std::string_view chain)
 
 void Surveyor::count_jump(const SurveyedRule& rule, bool is_repeated)
 {
-    if (chain_->is_base && !rule.narrows && !is_ended_)
-        chain_->jumps.emplace(rule.jump_to);
+    if (chain_->is_base && !rule.narrows && !is_ended_ && !is_repeated)
+        chain_->jumps.emplace_back(rule.jump_to);
     if (chain_->is_base && is_repeated)
         chain_->repeated_jumps.emplace(rule.jump_to);
     if (!is_counted_)

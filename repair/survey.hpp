@@ -23,6 +23,7 @@ struct SurveyedRule {
     std::string_view chain;
     End end = End::other;
     std::string_view jump_to;       // of a jump or a goto
+    bool comes_back = true;         // of a jump; what a goto sends away sees no later rule of the chain
     std::string_view words{};       // "-p match:tcp", "meta cmp": what it consists of, but for values and its end
     bool narrows = false;           // whether anything but a comment says which packets it is for
     std::uint64_t fingerprint = 0;  // the same for the same words, whatever its counters are
@@ -54,8 +55,10 @@ struct SurveyedChain {
     std::size_t repeated = 0;    // rules that are the same as one before them
     std::size_t references = 0;  // rules and elements of maps that lead here
     bool masquerades = false;    // one of its rules does
-    // Of a base chain: what every packet is sent to, unless a rule has ended the way of it before.
-    std::set<std::string> jumps{};
+    // No packet that comes here comes back: a rule accepts, drops or rejects all of them.
+    bool keeps_all = false;
+    // Of a base chain: what every packet is sent to, in that order, unless a rule has ended the way of it before.
+    std::vector<std::string> jumps{};
     std::set<std::string> repeated_jumps{};  // and what a rule leads to that is the same as one before it
     std::vector<BareVerdict> bare{};         // the first most_bare of them
     bool operator==(const SurveyedChain&) const = default;
@@ -73,6 +76,8 @@ struct Survey {
 
     // nullptr where there is none.
     [[nodiscard]] const SurveyedChain* find(std::string_view table, std::string_view chain) const;
+    // Whether every packet that enters base chain `base` gets to `chain`, which a rule of `base` leads to.
+    [[nodiscard]] bool leads_all(std::string_view table, std::string_view base, std::string_view chain) const;
     bool operator==(const Survey&) const = default;
 };
 

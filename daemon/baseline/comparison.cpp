@@ -69,9 +69,9 @@ bool is_way_cut(const std::string& chain, std::string_view rule, const NormalCha
 }
 
 // kubelet's or kube-proxy's, which say of each rule which packets it is for.
-bool is_of_kubernetes(std::string_view chain)
+bool is_of_kubernetes(const ChainName& name)
 {
-    const auto* const owner = doctor::owner_of(chain);
+    const auto* const owner = doctor::owner_of(name.table, name.chain);
     return owner != nullptr && owner->last_rule == doctor::LastRule::narrows;
 }
 
@@ -93,7 +93,7 @@ bool is_bare(std::string_view rule)
 bool has_its_number(const Difference& difference)
 {
     const auto& chain = difference.name.chain;
-    return is_of_kubernetes(chain) && !comes_with_pods(chain) && !lists_services(chain);
+    return is_of_kubernetes(difference.name) && !comes_with_pods(chain) && !lists_services(chain);
 }
 
 // A few more or less say nothing.
@@ -113,7 +113,7 @@ bool may_be_normal(const Difference& difference)
     case Kind::added_chain: return comes_with_pods(chain) && !is_on_every_node(chain);
     case Kind::missing_rule:
     case Kind::added_rule:
-        if (is_of_kubernetes(chain) && is_bare(difference.rule))
+        if (is_of_kubernetes(difference.name) && is_bare(difference.rule))
             return false;
         return comes_with_pods(chain) || comes_with_pods(target_of(difference.rule)) ||
                (lists_services(chain) && !leads_on(difference.rule));

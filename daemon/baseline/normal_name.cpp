@@ -2,6 +2,7 @@
 #include "daemon/baseline/normal_name.hpp"
 
 #include "daemon/doctor/service_chains.hpp"
+#include "repair/printable.hpp"
 
 #include <array>
 #include <span>
@@ -58,7 +59,7 @@ std::string normal_name(std::string_view table, std::string_view chain)
     if (prefix.empty())
         prefix = table == "kube-proxy" ? prefix_of(doctor::nftables_service_prefixes, chain)
                                        : prefix_of(doctor::iptables_service_prefixes, chain);
-    return prefix.empty() ? std::string{chain} : std::string{prefix} + "*";
+    return prefix.empty() ? repair::printable(chain) : std::string{prefix} + "*";
 }
 
 }  // namespace chainkeeper::daemon::baseline

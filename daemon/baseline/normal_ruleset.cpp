@@ -5,6 +5,7 @@
 #include "daemon/doctor/owned_chains.hpp"
 #include "repair/legacy/survey.hpp"
 #include "repair/nft/survey.hpp"
+#include "repair/printable.hpp"
 
 #include <chrono>
 #include <utility>
@@ -20,7 +21,7 @@ constexpr std::chrono::seconds patience{15};
 
 bool is_owned(std::string_view table, std::string_view chain)
 {
-    return table == "kube-proxy" || doctor::owner_of(chain) != nullptr;
+    return table == doctor::kube_proxy_table || doctor::owner_of(table, chain) != nullptr;
 }
 
 // Says no more than that there is such a chain, as there is wherever anybody has used the table.
@@ -77,7 +78,7 @@ void NormalRuleset::add_chain(const repair::SurveyedHeader& header)
     if (!is_shared && !is_owned(header.table, header.chain))
         return;
     const auto [entry, is_new] = baseline_.try_emplace(
-        {.place = place_, .table = std::string{header.table}, .chain = normal_name(header.table, header.chain)});
+        {.place = place_, .table = repair::printable(header.table), .chain = normal_name(header.table, header.chain)});
     if (is_new)
         entry->second.policy = header.policy;
     else
@@ -91,7 +92,8 @@ void NormalRuleset::enter(const SurveyedRule& rule)
     table_ = rule.table;
     chain_ = rule.chain;
     is_owned_ = is_owned(table_, chain_);
-    const auto found = baseline_.find({.place = place_, .table = table_, .chain = normal_name(table_, chain_)});
+    const auto found =
+        baseline_.find({.place = place_, .table = repair::printable(table_), .chain = normal_name(table_, chain_)});
     entered_ = found == baseline_.end() ? nullptr : &found->second;
 }
 

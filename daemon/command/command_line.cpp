@@ -83,6 +83,7 @@ void add_doctor_command(CLI::App& app, Invocation& invocation)
     auto& textfile = *command
                           .add_option("--textfile", wanted.textfile,
                                       "Write the verdicts there besides, for Prometheus' node_exporter")
+                          ->check([](const std::string& file) { return file.empty() ? "it names no file" : ""; })
                           ->type_name("FILE");
     command.add_flag("--list", wanted.list, "Print the names of the checks, and look at nothing")
         ->excludes(&checks)

@@ -45,7 +45,7 @@ std::string running_kernel()
     return uname(&name) == 0 ? static_cast<const char*>(name.release) : "";
 }
 
-// What was seen is told all the same where it cannot be written.
+// Before it is told, and told all the same where it cannot be written.
 bool write_textfile(const std::filesystem::path& file, const std::vector<doctor::Examined>& examined)
 {
     if (file.empty())
@@ -90,6 +90,7 @@ int run_doctor(const CommandOptions& options, const DoctorOptions& wanted)
         return give_up(options, root.error());
     const auto thresholds = doctor::thresholds_of(*root, options.policy.policy);
     const auto examined = examine(*root, options, wanted, thresholds);
+    const bool is_written = write_textfile(wanted.textfile, examined);
     if (!thresholds.error.empty())
         fmt::print(stderr, "chainkeeper: {}\n", short_text(thresholds.error, doctor::longest_sentence));
     if (options.json)
@@ -98,7 +99,7 @@ int run_doctor(const CommandOptions& options, const DoctorOptions& wanted)
         fmt::print("{}", doctor::brief_text(examined));
     else
         fmt::print("{}", doctor::doctor_text(examined, wants_colours(STDOUT_FILENO)));
-    if (!write_textfile(wanted.textfile, examined))
+    if (!is_written)
         return exit_unknown;
     const int exit_code = exit_code_of(doctor::worst_of(examined));
     // What an image has to have is not known.

@@ -67,6 +67,9 @@ tl::expected<std::vector<std::string>, std::string> cni_plugins(std::string_view
     for (const auto& network : networks)
         if (!add_plugins_of(plugins, network))
             return tl::unexpected(std::string{R"(one of its plugins has no "type")"});
+    // libcni/api.go takes a list without one, or with one that is no text, for none (conf.go: ConfListFromBytes).
+    if (text_member(*config, "name").empty())
+        return tl::unexpected(std::string{R"(it has no "name")"});
     return plugins;
 }
 

@@ -172,6 +172,15 @@ void judge_cron_file(Judgement& judgement, const Root& root, const std::string& 
                         file));
 }
 
+// Of the folders of scripts, which run-parts(8) runs, what is executable.
+bool is_run(const Root& root, const std::string& folder, const std::string& file)
+{
+    if (folder == "/etc/cron.d" || !folder.starts_with("/etc/cron."))
+        return true;
+    const auto executable = root.executable(file);
+    return !executable || executable->value_or(false);  // what cannot be told is told by reading it
+}
+
 // What an editor or a package has left, which cron does not run.
 bool is_left_over(std::string_view name)
 {
@@ -188,9 +197,12 @@ void judge_cron(Judgement& judgement, const Root& root, const std::vector<std::s
             judgement.add_unknown(names.error());
             continue;
         }
-        for (const auto& name : names->value_or(std::vector<std::string>{}))
-            if (!is_left_over(name) && std::ranges::find(spool_folders, name) == spool_folders.end())
-                judge_cron_file(judgement, root, fmt::format("{}/{}", folder, name), units);
+        for (const auto& name : names->value_or(std::vector<std::string>{})) {
+            const auto file = fmt::format("{}/{}", folder, name);
+            if (!is_left_over(name) && std::ranges::find(spool_folders, name) == spool_folders.end() &&
+                is_run(root, folder, file))
+                judge_cron_file(judgement, root, file, units);
+        }
     }
 }
 

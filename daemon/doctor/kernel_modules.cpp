@@ -83,8 +83,18 @@ tl::expected<void, std::string> KernelModules::read_lists()
 
 tl::expected<void, std::string> KernelModules::read_disabled()
 {
+    std::string start;  // of a line that a backslash has go on in the next one
+    std::string file_of_start;
     return each_conf_line(*root_, "modprobe.d", [&](const std::string& file, std::string_view line) {
-        if (auto module = disabled_module(line); !module.empty() && disabled_.size() < most_modules)
+        if (file != std::exchange(file_of_start, file))
+            start.clear();
+        start += line.substr(0, Root::longest_line - std::min(start.size(), Root::longest_line));
+        if (line.ends_with('\\')) {
+            start.pop_back();
+            return;
+        }
+        auto module = disabled_module(std::exchange(start, {}));
+        if (!module.empty() && disabled_.size() < most_modules)
             disabled_.emplace(std::move(module), file);
     });
 }

@@ -23,6 +23,14 @@ tl::expected<std::vector<Process>, std::string> kube_proxy_processes(const Root&
     return processes_named(root, names);
 }
 
+std::optional<std::string> kube_proxy_mode()
+{
+    const auto mode =
+        get_from_loopback(kube_proxy_port, "/proxyMode", std::chrono::steady_clock::now() + kube_proxy_deadline);
+    const bool is_known = mode && std::ranges::find(modes, *mode) != modes.end();
+    return is_known ? std::optional{*mode} : std::nullopt;
+}
+
 tl::expected<std::optional<std::string>, std::string> running_kube_proxy(const Root& root)
 {
     const auto processes = kube_proxy_processes(root);
@@ -30,9 +38,7 @@ tl::expected<std::optional<std::string>, std::string> running_kube_proxy(const R
         return tl::unexpected(processes.error());
     if (!processes->empty())
         return fmt::format("process {}", processes->front().pid);
-    const auto mode =
-        get_from_loopback(kube_proxy_port, "/proxyMode", std::chrono::steady_clock::now() + kube_proxy_deadline);
-    if (mode && std::ranges::find(modes, *mode) != modes.end())
+    if (kube_proxy_mode())
         return fmt::format("it answers on 127.0.0.1:{}", kube_proxy_port);
     return std::nullopt;
 }

@@ -20,6 +20,9 @@ inline constexpr std::chrono::milliseconds kube_proxy_deadline{1000};
 // The processes of that name.
 tl::expected<std::vector<Process>, std::string> kube_proxy_processes(const Root& root);
 
+// The mode that one says it is in: "iptables", "ipvs" or "nftables". Nothing where none answers so.
+std::optional<std::string> kube_proxy_mode();
+
 // How a kube-proxy is seen to run in this network namespace: "process 123", or "it answers on 127.0.0.1:10249", as one
 // does that is part of another program, of k3s for example. Nothing where none is seen.
 tl::expected<std::optional<std::string>, std::string> running_kube_proxy(const Root& root);

@@ -178,8 +178,7 @@ private:
         const bool is_first = &way == mode_.ways.data() || std::prev(&way)->chain != way.chain;
         if (is_first)
             is_reached_ = judge_chain(way);
-        const auto* const base = survey_.find(way.table, way.from);
-        if (is_reached_ && (base == nullptr || !base->jumps.contains(std::string{way.chain})))
+        if (is_reached_ && !survey_.leads_all(way.table, way.from, way.chain))
             add(Verdict::critical, fmt::format("{} {}: no jump from {}", way.table, way.chain, way.from));
     }
 
@@ -274,6 +273,78 @@ void judge_left_behind(Judgement& judgement, const Place& place)
         "Drain the node, run `kube-proxy --cleanup` on it, and start kube-proxy anew");
 }
 
+// Its chains in one place.
+struct ProxyChains {
+    Place place;
+    const Survey* survey;
+    const Mode* mode;
+};
+
+// Of each place that can be read. Those that cannot be are in `judgement`.
+std::vector<ProxyChains> find_chains(Judgement& judgement, const Node& node)
+{
+    std::vector<ProxyChains> found;
+    judgement = examine_rulesets(node, [&](Judgement&, const Place& place, const Survey& survey) {
+        found.push_back({.place = place, .survey = &survey, .mode = mode_of(survey)});
+    });
+    return found;
+}
+
+bool is_in_use(const ProxyChains& found)
+{
+    return found.mode == &nftables_mode || is_led_to(*found.survey, "KUBE-SERVICES");
+}
+
+// Chains of another mode, or empty ones in the other backend that nothing leads to, beside those that are in use.
+bool is_left_over(const ProxyChains& found, const std::vector<ProxyChains>& all)
+{
+    const auto* const services = found.survey->find("nat", "KUBE-SERVICES");
+    const bool is_empty = !is_in_use(found) && (services == nullptr || services->rules == 0);
+    return found.mode != &nftables_mode && std::ranges::any_of(all, [&](const ProxyChains& other) {
+               const bool is_real =
+                   other.mode == &nftables_mode || (is_empty && other.mode != nullptr && is_in_use(other));
+               return other.place.family == found.place.family && is_real;
+           });
+}
+
+bool is_of_nftables_mode(const std::vector<ProxyChains>& all, repair::Family family)
+{
+    return std::ranges::any_of(
+        all, [&](const ProxyChains& each) { return each.place.family == family && each.mode == &nftables_mode; });
+}
+
+// None of its chains is there in a family, and it has some in the other: not all nodes have both. In one that it serves
+// its canary in mangle stays when somebody flushes nat and filter; that of its nftables mode is the whole table.
+void judge_family(Judgement& judgement, const std::vector<ProxyChains>& all, repair::Family family)
+{
+    const auto is_there = [&](const ProxyChains& each) { return each.place.family == family && each.mode != nullptr; };
+    if (std::ranges::any_of(all, is_there))
+        return;
+    const bool was_served = std::ranges::any_of(all, [&](const ProxyChains& each) {
+        return each.place.family == family && has(*each.survey, "mangle", "KUBE-PROXY-CANARY");
+    });
+    const bool may_be_of_old =
+        std::ranges::any_of(all, [](const ProxyChains& each) { return each.mode == &nftables_mode; });
+    if (was_served && !may_be_of_old)
+        judgement.add(Verdict::critical,
+                      fmt::format("{}: kube-proxy has its canary, and not one chain", to_string(family)), restart);
+    else
+        judgement.add(Verdict::ok, fmt::format("{}: kube-proxy has no chain", to_string(family)));
+}
+
+// What it says of itself, where it can be asked.
+void judge_mode(Judgement& judgement, const std::vector<ProxyChains>& all)
+{
+    const auto mode = kube_proxy_mode();
+    if (!mode ||
+        std::ranges::any_of(all, [&](const ProxyChains& each) { return each.mode && each.mode->name == *mode; }))
+        return;
+    judgement.add(
+        Verdict::critical,
+        fmt::format("kube-proxy is in its {} mode, and has no chain of that: what is there is of another", *mode),
+        restart);
+}
+
 // There is none of its chains.
 void judge_absent(Judgement& judgement, const Root& root)
 {
@@ -291,23 +362,25 @@ void judge_absent(Judgement& judgement, const Root& root)
 
 Judgement KubeProxyChainsCheck::examine(const Node& node) const
 {
-    bool is_there = false;
-    std::set<repair::Family> in_nftables;
-    auto judgement = examine_rulesets(node, [&](Judgement& all, const Place& place, const Survey& survey) {
-        const auto* const mode = mode_of(survey);
-        // nf_tables comes first of a family's places.
-        if (mode == &nftables_mode)
-            in_nftables.insert(place.family);
-        if (in_nftables.contains(place.family) && is_led_to(survey, "KUBE-SERVICES"))
-            judge_left_behind(all, place);
-        const bool is_left = mode != &nftables_mode && in_nftables.contains(place.family);
-        if (mode == nullptr || is_left)
-            return;
-        is_there = true;
-        Ruleset{all, place, survey, *mode}.judge();
-    });
-    if (!is_there && judgement.verdict == Verdict::ok)
-        judge_absent(judgement, node.root);
+    Judgement judgement;
+    const auto all = find_chains(judgement, node);
+    const bool is_complete = judgement.verdict == Verdict::ok;
+    const bool is_anywhere = std::ranges::any_of(all, [](const ProxyChains& each) { return each.mode != nullptr; });
+    if (!is_anywhere) {
+        if (is_complete)
+            judge_absent(judgement, node.root);
+        return judgement;
+    }
+    for (const auto& found : all) {
+        if (is_of_nftables_mode(all, found.place.family) && is_led_to(*found.survey, "KUBE-SERVICES"))
+            judge_left_behind(judgement, found.place);
+        if (found.mode != nullptr && !is_left_over(found, all))
+            Ruleset{judgement, found.place, *found.survey, *found.mode}.judge();
+    }
+    for (const auto family : repair::all_families)
+        if (is_complete)
+            judge_family(judgement, all, family);
+    judge_mode(judgement, all);
     return judgement;
 }
 

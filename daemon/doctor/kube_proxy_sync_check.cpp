@@ -17,6 +17,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t longest_mode = 40;
+constexpr double clock_slack = 1;  // in seconds
 
 constexpr std::string_view see_log = "See kube-proxy's log (kubectl -n kube-system logs): what it says of its syncs";
 
@@ -60,10 +61,17 @@ void judge_age(Judgement& judgement, const std::string& family, const FamilySync
                              fmt::format("{}never synced since kube-proxy started", family),
                              syncs.last_queued ? see_log : "");
     const auto age = now - *syncs.last_synced;
+    const auto ago =
+        age < -clock_slack ? std::string{"before the clock was put back"} : fmt::format("{:.0f} s ago", age);
     if (!syncs.last_queued || *syncs.last_queued <= *syncs.last_synced)
-        return judgement.add(Verdict::ok, fmt::format("{}synced {:.0f} s ago, and nothing is queued", family, age));
-    const auto seen = fmt::format("{}synced {:.0f} s ago, and another sync is queued since {:.0f} s at least", family,
-                                  age, now - *syncs.last_queued);
+        return judgement.add(Verdict::ok, fmt::format("{}synced {}, and nothing is queued", family, ago));
+    if (*syncs.last_queued > now + clock_slack)
+        return judgement.add(
+            Verdict::unknown,
+            fmt::format("{}synced {}, and since when another sync is queued cannot be told", family, ago),
+            "Look again in a minute; where it is the same then, restart kube-proxy");
+    const auto seen = fmt::format("{}synced {}, and another sync is queued since {:.0f} s at least", family, ago,
+                                  now - *syncs.last_queued);
     if (!is_overdue(syncs, thresholds, now))
         return judgement.add(Verdict::ok, seen);
     judgement.add(syncs.restore_failures + syncs.nftables_failures > 0 ? Verdict::critical : Verdict::warning, seen,

@@ -22,7 +22,7 @@ public:
 };
 
 // Of the ruleset of this network namespace: the jump from INPUT, the chain and its rule are as kubelet writes them, in
-// either backend.
+// either backend, and no rule before them accepts every packet, or sends it back.
 class KernelLocalnetGuard final : public LocalnetGuard {
 public:
     [[nodiscard]] GuardSeen stands() const override;

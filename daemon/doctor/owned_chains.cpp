@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/doctor/owned_chains.hpp"
 
+#include "daemon/doctor/rulesets.hpp"
+
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace chainkeeper::daemon::doctor {
 
@@ -26,13 +29,27 @@ constexpr std::array owned{
     OwnedChains{"CNI-", LastRule::may_be_bare},
 };
 
+// What it writes in its nftables mode (pkg/proxy/nftables/proxier.go); its other chains drop and reject.
+constexpr std::array in_nftables_mode{
+    OwnedChains{"services", LastRule::narrows},
+    OwnedChains{"service-", LastRule::narrows},
+    OwnedChains{"endpoint-", LastRule::narrows},
+    OwnedChains{"masquerading", LastRule::narrows},
+    OwnedChains{"mark-for-masquerade", LastRule::narrows},
+};
+
+const OwnedChains* find(std::span<const OwnedChains> chains, std::string_view chain)
+{
+    const auto found =
+        std::ranges::find_if(chains, [&](const OwnedChains& each) { return chain.starts_with(each.prefix); });
+    return found == chains.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
-const OwnedChains* owner_of(std::string_view chain)
+const OwnedChains* owner_of(std::string_view table, std::string_view chain)
 {
-    const auto* const found =
-        std::ranges::find_if(owned, [&](const OwnedChains& each) { return chain.starts_with(each.prefix); });
-    return found == owned.end() ? nullptr : found;
+    return table == kube_proxy_table ? find(in_nftables_mode, chain) : find(owned, chain);
 }
 
 }  // namespace chainkeeper::daemon::doctor

@@ -16,7 +16,8 @@ struct OwnedChains {
     LastRule last_rule;
 };
 
-// nullptr for a chain of somebody else, such as the administrator.
-const OwnedChains* owner_of(std::string_view chain);
+// nullptr for a chain of somebody else, such as the administrator. The table tells kube-proxy's nftables mode, whose
+// chains have common words for names.
+const OwnedChains* owner_of(std::string_view table, std::string_view chain);
 
 }  // namespace chainkeeper::daemon::doctor

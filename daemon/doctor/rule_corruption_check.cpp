@@ -66,7 +66,7 @@ void find_in_table(std::vector<Corruption>& found, const Place& place, std::stri
                    const repair::SurveyedTable& surveyed)
 {
     for (const auto& [name, chain] : surveyed.chains) {
-        const auto* const owner = owner_of(name);
+        const auto* const owner = owner_of(table, name);
         const auto* const bare = owner == nullptr ? nullptr : corrupt_rule(*owner, chain);
         if (bare == nullptr)
             continue;

@@ -4,6 +4,7 @@
 #include "repair/xtables.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <fmt/format.h>
 #include <functional>
@@ -24,10 +25,12 @@ static_assert(IPT_INV_SRCIP == IP6T_INV_SRCIP && IPT_INV_DSTIP == IP6T_INV_DSTIP
 // What the two families name differently.
 struct Ipv4 {
     using Entry = ipt_entry;
+    static constexpr std::uint8_t flag_goto = IPT_F_GOTO;
     static auto& head(auto& entry) { return entry.ip; }
 };
 struct Ipv6 {
     using Entry = ip6t_entry;
+    static constexpr std::uint8_t flag_goto = IP6T_F_GOTO;
     static auto& head(auto& entry) { return entry.ipv6; }
 };
 
@@ -345,6 +348,15 @@ void write_words(std::string& words, const typename Layout::Entry& entry, const 
     add(!target.empty(), "target:", target);
 }
 
+// Without an address, an interface, a protocol all of the head is zero.
+template <typename Head>
+bool has_conditions(const Head& head)
+{
+    std::array<std::uint8_t, sizeof head> bytes{};
+    std::memcpy(bytes.data(), &head, sizeof head);
+    return std::ranges::any_of(bytes, [](std::uint8_t byte) { return byte != 0; });
+}
+
 template <typename Layout>
 SurveyedRule surveyed(Bytes bytes, std::string_view target, std::string& words)
 {
@@ -357,8 +369,10 @@ SurveyedRule surveyed(Bytes bytes, std::string_view target, std::string& words)
     if (read(bytes, entry))
         write_words<Layout>(words, entry, parts, rule.end == SurveyedRule::End::other ? target : std::string_view{});
     rule.words = words;
-    // Without an address, an interface, a protocol all of the head is zero.
-    rule.narrows = std::ranges::any_of(parts.head, [](std::uint8_t byte) { return byte != 0; }) ||
+    auto& flags = Layout::head(entry).flags;
+    rule.comes_back = (flags & Layout::flag_goto) == 0;
+    flags &= static_cast<std::uint8_t>(~Layout::flag_goto);
+    rule.narrows = has_conditions(Layout::head(entry)) ||
                    std::ranges::any_of(parts.matches, [](const auto& match) { return match.name != "comment"; });
     std::size_t sum = 0;
     mix(sum, parts.head);

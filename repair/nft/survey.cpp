@@ -64,6 +64,7 @@ bool read_verdict(SurveyedRule& rule, ByteView data)
     case NFT_JUMP:
     case NFT_GOTO:
         rule.end = SurveyedRule::End::jump;
+        rule.comes_back = static_cast<int>(*code) == NFT_JUMP;
         rule.jump_to = find_string(verdict, NFTA_VERDICT_CHAIN).value_or(std::string_view{});
         break;
     default: break;

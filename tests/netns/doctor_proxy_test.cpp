@@ -118,13 +118,13 @@ std::string chunked(const std::string& body)
 }
 
 // kube-proxy with these metrics.
-Server::Answer proxy(const std::function<std::string()>& answer)
+Server::Answer proxy(const std::function<std::string()>& answer, const std::string& mode = "iptables")
 {
-    return [answer](int connection, const std::string& request, const auto&) {
+    return [answer, mode](int connection, const std::string& request, const auto&) {
         if (request.starts_with("GET /metrics HTTP/1.1\r\n"))
             send_text(connection, answer());
         else if (request.starts_with("GET /proxyMode "))
-            send_text(connection, whole("iptables"));
+            send_text(connection, whole(mode));
     };
 }
 
@@ -203,6 +203,19 @@ TEST_CASE("doctor kube-proxy-chains: a kube-proxy that is part of another progra
     CHECK(bare.says("kube-proxy runs (it answers on 127.0.0.1:10249), and has not one chain"));
     make_kube_proxy(repair::Family::ipv4);
     CHECK(ask_chains().verdict == "ok");
+}
+
+TEST_CASE("doctor kube-proxy-chains: those of another mode than kube-proxy says that it is in")
+{
+    const Node node;
+    make_kube_proxy(repair::Family::ipv4);
+    const Server server{proxy([] { return whole(metrics(5, 10)); }, "nftables")};
+    const auto old = ask_doctor(node, "kube-proxy-chains");
+    CHECK(old.verdict == "critical");
+    CHECK(old.says("kube-proxy is in its nftables mode, and has no chain of that"));
+    flush_everything();
+    make_kube_proxy_nftables(repair::Family::ipv4);
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
 }
 
 TEST_CASE("doctor kube-proxy-sync: an answer in chunks, and one until the connection ends")

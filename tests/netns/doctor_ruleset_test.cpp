@@ -116,6 +116,16 @@ TEST_CASE("doctor kube-proxy-chains: what is missing, empty, not reached, stale 
                       .verdict = "critical",
                       .said = "filter KUBE-FORWARD: no jump from FORWARD",
                       .mend = {{"-D", "FORWARD", "1"}}},
+                     {.make = {{"-N", "DOCKER-USER"},
+                               {"-A", "DOCKER-USER", "-j", "DROP"},
+                               {"-I", "FORWARD", "-j", "DOCKER-USER"}},
+                      .verdict = "critical",
+                      .said = "filter KUBE-FORWARD: no jump from FORWARD",
+                      .mend = {{"-D", "DOCKER-USER", "1"}, {"-A", "DOCKER-USER", "-j", "RETURN"}}},
+                     {.make = {{"-I", "FORWARD", "-g", "DOCKER-USER"}},
+                      .verdict = "critical",
+                      .said = "filter KUBE-FORWARD: no jump from FORWARD",
+                      .mend = {{"-D", "FORWARD", "1"}, {"-D", "FORWARD", "1"}}},
                      {.make = {{"-t", "nat", "-F", "KUBE-MARK-MASQ"}},
                       .verdict = "critical",
                       .said = "packets are sent to chains without a rule: KUBE-MARK-MASQ",
@@ -212,6 +222,44 @@ TEST_CASE("doctor kube-proxy-chains: a flush that took most of them, and one tha
     const Process others{{.arguments = {"unshare", "--net", (programs.path() / "kube-proxy").string(), "600"}}};
     await("it was kube-proxy", [&] { return text_of(fmt::format("/proc/{}/comm", others.pid())) == "kube-proxy\n"; });
     CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "not_applicable");
+}
+
+TEST_CASE("doctor kube-proxy-chains: those of a whole family that somebody flushed")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    const auto other = place.family == Family::ipv4 ? Family::ipv6 : Family::ipv4;
+    make_kube_proxy(other);
+    const auto alone = ask_doctor(node, "kube-proxy-chains");
+    CHECK(alone.verdict == "ok");
+    CHECK(alone.says(fmt::format("{}: kube-proxy has no chain", to_string(place.family))));
+    make_kube_proxy(place.family);
+    for (const auto* const table : {"nat", "filter"})
+        run_all(place.family, {{"-t", table, "-F"}, {"-t", table, "-X"}});
+    const auto flushed = ask_doctor(node, "kube-proxy-chains");
+    CHECK(flushed.verdict == "critical");
+    CHECK(flushed.says(fmt::format("{}: kube-proxy has its canary, and not one chain", to_string(place.family))));
+    run_all(place.family, {{"-t", "mangle", "-X", "KUBE-PROXY-CANARY"}});
+    make_kube_proxy(place.family);
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+}
+
+TEST_CASE("doctor kube-proxy-chains: an empty chain that was left in the other backend is no fault")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    make_kube_proxy(place.family);
+    const auto* const program = place.family == Family::ipv4 ? "iptables" : "ip6tables";
+    const auto* const backend = iptables(place.family).find("legacy") == std::string::npos ? "legacy" : "nft";
+    must_run({fmt::format("{}-{}", program, backend), "-N", "KUBE-FORWARD"});
+    const auto answer = ask_doctor(node, "kube-proxy-chains");
+    CAPTURE(answer.text);
+    CHECK(answer.verdict == "ok");
+    // Beside chains that nothing leads to it is one of them.
+    run_all(place.family, {{"-t", "nat", "-F"}});
+    const auto place_left = fmt::format("in {}: nat KUBE-SERVICES is missing",
+                                        backend == std::string_view{"nft"} ? "nf_tables" : "iptables-legacy's tables");
+    CHECK(ask_doctor(node, "kube-proxy-chains").says(place_left));
 }
 
 TEST_CASE("doctor kube-proxy-chains: in the ipvs mode")
@@ -336,6 +384,25 @@ TEST_CASE("doctor rule-corruption: a rule that has lost its matches")
                       .said = "cali-fw-1: rule 1 sends back every packet",
                       .mend = {{"-D", "cali-fw-1", "1"}}},
                  });
+}
+
+TEST_CASE("doctor rule-corruption: in the nftables mode of kube-proxy")
+{
+    const auto family = each_family();
+    const Node node;
+    const std::string ip = family == Family::ipv4 ? "ip" : "ip6";
+    make_kube_proxy_nftables(family);
+    CHECK(ask_doctor(node, "rule-corruption").verdict == "ok");
+    for (const auto& [chain, verdict, says] :
+         {std::tuple{"services", "drop", "drops"}, std::tuple{"masquerading", "return", "sends back"}}) {
+        nft_script(fmt::format("insert rule {} kube-proxy {} {}", ip, chain, verdict));
+        const auto answer = ask_doctor(node, "rule-corruption");
+        CHECK(answer.verdict == "critical");
+        CHECK(answer.says(fmt::format("kube-proxy {}: rule 1 {} every packet", chain, says)));
+        nft_script(fmt::format("delete table {} kube-proxy", ip));
+        make_kube_proxy_nftables(family);
+        CHECK(ask_doctor(node, "rule-corruption").verdict == "ok");
+    }
 }
 
 TEST_CASE("doctor rule-corruption: of many chains what is worst is named, KUBE-FIREWALL first of all")

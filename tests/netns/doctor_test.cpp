@@ -222,6 +222,13 @@ TEST_CASE("doctor forwarding: route_localnet is a hole until KUBE-FIREWALL is th
     CHECK(ask_doctor(node, "forwarding").verdict == "critical");
     run_all(Family::ipv4, {{"-I", "INPUT", "-j", "KUBE-FIREWALL"}});
     check_forwards(ask_doctor(node, "forwarding"));
+    for (const auto& [chain, verdict] : {std::pair{"INPUT", "ACCEPT"}, std::pair{"INPUT", "RETURN"},
+                                         std::pair{"KUBE-FIREWALL", "ACCEPT"}, std::pair{"KUBE-FIREWALL", "RETURN"}}) {
+        run_all(Family::ipv4, {{"-I", chain, "-j", verdict}});
+        CHECK(ask_doctor(node, "forwarding").verdict == "critical");
+        run_all(Family::ipv4, {{"-D", chain, "1"}, {"-A", chain, "-p", "tcp", "-j", verdict}});
+        check_forwards(ask_doctor(node, "forwarding"));
+    }
     run_all(Family::ipv4, {{"-F", "KUBE-FIREWALL"}});
     CHECK(ask_doctor(node, "forwarding").verdict == "critical");
     write_text(ipv4 + "conf/lo/route_localnet", "0");

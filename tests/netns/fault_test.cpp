@@ -188,8 +188,27 @@ TEST_CASE("an answer that cannot be written is no answer")
     const auto full = run({"sh", "-c", R"(exec "$0" check --policy "$1" >/dev/full)", CHAINKEEPER, policy});
     CHECK(full.status == 2);
     CHECK(full.errors.find("could not be written") != std::string::npos);
+    // More than what stdio keeps back until the end; what goes into a file is written all the same.
+    const auto file = (node.folder() / "doctor.prom").string();
+    const auto long_one = run(
+        {"sh", "-c", R"(exec "$0" doctor --policy "$1" --json --textfile "$2" >/dev/full)", CHAINKEEPER, policy, file});
+    CHECK(long_one.status == 2);
+    CHECK(long_one.errors.find("could not be written") != std::string::npos);
+    CHECK(text_of(file).find("chainkeeper_doctor_") != std::string::npos);
+    CHECK(run({"sh", "-c", R"(exec "$0" --version >/dev/full)", CHAINKEEPER}).status == 2);
     const auto closed = run({"sh", "-c", R"(exec "$0" check --policy "$1" <&- >&- 2>&-)", CHAINKEEPER, policy});
     CHECK(closed.status == 0);
+}
+
+TEST_CASE("options that are wrong are named without their control characters")
+{
+    const auto wrong = run({CHAINKEEPER, "doctor", "--check", "\x1b[31m"});
+    CHECK(wrong.status == 2);
+    CHECK(wrong.errors.find("?[31m") != std::string::npos);
+    CHECK(wrong.errors.find('\x1b') == std::string::npos);
+    const auto nameless = run({CHAINKEEPER, "doctor", "--textfile", ""});
+    CHECK(nameless.status == 2);
+    CHECK(nameless.errors.find("it names no file") != std::string::npos);
 }
 
 TEST_CASE("a daemon that was started without standard streams takes none of its own files for one")

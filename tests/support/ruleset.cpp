@@ -165,7 +165,7 @@ Difference difference(std::string_view before, std::string_view after)
 
 std::string nft_ruleset()
 {
-    return must_run({"nft", "--handle", "--numeric", "list", "ruleset"});
+    return must_run({"nft", "--handle", "--numeric", "--stateless", "list", "ruleset"});
 }
 
 std::uint32_t generation()

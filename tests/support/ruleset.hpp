@@ -46,7 +46,7 @@ struct Difference {
 };
 Difference difference(std::string_view before, std::string_view after);
 
-// All of nf_tables as nft prints it, with handles.
+// All of nf_tables as nft prints it, with handles, but without what has been counted.
 std::string nft_ruleset();
 
 // The number of the last transaction.

@@ -18,6 +18,12 @@ TEST_CASE("baseline: chains of single Services, endpoints and pods have the same
     CHECK(normal_name("kube-proxy", "service-ULMVA6XW-ns1/svc1/tcp/p80") == "service-*");
 }
 
+TEST_CASE("baseline: a name is fit to be written, whatever it is")
+{
+    CHECK(normal_name("filter", "KUBE-\xff\x1b[2J") == "KUBE-??[2J");
+    CHECK(normal_name("nat", "KUBE-SVC-\xff") == "KUBE-SVC-*");
+}
+
 TEST_CASE("baseline: other chains keep their names")
 {
     CHECK(normal_name("nat", "KUBE-SERVICES") == "KUBE-SERVICES");

@@ -149,6 +149,8 @@ TEST_CASE("doctor disruptors: crontabs and the scripts of cron, but not what is 
         CAPTURE(file);
         const DoctorRoot root;
         root.write(file, "# rules\n0 * * * * root \x1b[1m systemctl restart iptables\n");
+        std::filesystem::permissions(root.path() / file, std::filesystem::perms::owner_exec,
+                                     std::filesystem::perm_options::add);
         const auto found = root.examine(check);
         CHECK(found.verdict == Verdict::warning);
         CHECK(says(found, std::string{"/"} + file + ": cron rewrites the firewall: 0 * * * * root ?[1m"));
@@ -158,6 +160,9 @@ TEST_CASE("doctor disruptors: crontabs and the scripts of cron, but not what is 
     const DoctorRoot root;
     root.write("etc/cron.d/rules.dpkg-old", "iptables -F\n");
     root.write("etc/cron.d/rules~", "iptables -F\n");
+    CHECK(root.examine(check).verdict == Verdict::ok);
+    // run-parts(8) runs what is executable.
+    root.write("etc/cron.daily/rules", "iptables -F\n");
     CHECK(root.examine(check).verdict == Verdict::ok);
     std::filesystem::create_directories(root.path() / "etc/cron.d/folder");
     CHECK(root.examine(check).verdict == Verdict::unknown);

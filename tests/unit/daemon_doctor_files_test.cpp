@@ -100,8 +100,10 @@ TEST_CASE("doctor cni: the plugins of a configuration")
     CHECK(cni_plugins("a.conf", R"({"type": "ptp", "ipam": {"type": "dhcp"}})") == Plugins{"ptp", "dhcp"});
     CHECK(cni_plugins("a.json", R"({"type": "ptp", "ipam": {}})") == Plugins{"ptp"});
     CHECK(cni_plugins("a.conf", conflist).error() == R"(it has no "type")");
-    CHECK(cni_plugins("a.conflist", R"({"type": "ptp"})").error() == R"(it has no "plugins")");
-    CHECK(cni_plugins("a.conflist", R"({"plugins": [{"type": "ptp"}, {}]})").error() ==
+    CHECK(cni_plugins("a.conflist", R"({"plugins": [{"type": "ptp"}]})").error() == R"(it has no "name")");
+    CHECK(cni_plugins("a.conflist", R"({"name": 5, "plugins": [{"type": "ptp"}]})").error() == R"(it has no "name")");
+    CHECK(cni_plugins("a.conflist", R"({"name": "a", "type": "ptp"})").error() == R"(it has no "plugins")");
+    CHECK(cni_plugins("a.conflist", R"({"name": "a", "plugins": [{"type": "ptp"}, {}]})").error() ==
           R"(one of its plugins has no "type")");
     CHECK(cni_plugins("a.conf", "").error() == "it is empty");
     CHECK(cni_plugins("a.conf", " \n").error() == "it is empty");
@@ -199,14 +201,14 @@ TEST_CASE("doctor cni: a plugin that is missing, or cannot be executed, is criti
     node.program("usr/libexec/cni/bridge");
     CHECK(node.examine(cni).verdict == Verdict::ok);
     CHECK(says(node.examine(cni), "/usr/libexec/cni/bridge"));
-    node.write("etc/cni/net.d/10-pods.conflist", R"({"plugins": [{"type": "../../../bin/sh"}]})");
+    node.write("etc/cni/net.d/10-pods.conflist", R"({"name": "a", "plugins": [{"type": "../../../bin/sh"}]})");
     CHECK(node.examine(cni).verdict == Verdict::critical);
     CHECK(says(node.examine(cni), R"("../../../bin/sh" is no name of a plugin)"));
     node.program("opt/cni/bin/bridge");
-    node.write("etc/cni/net.d/10-pods.conflist", R"({"plugins": [{"type": "bridge\u0000d"}]})");
+    node.write("etc/cni/net.d/10-pods.conflist", R"({"name": "a", "plugins": [{"type": "bridge\u0000d"}]})");
     CHECK(node.examine(cni).verdict == Verdict::critical);
     node.write("etc/cni/net.d/10-pods.conflist",
-               fmt::format(R"({{"plugins": [{{"type": "{}"}}]}})", std::string(500000, 'x')));
+               fmt::format(R"({{"name": "a", "plugins": [{{"type": "{}"}}]}})", std::string(500000, 'x')));
     CHECK(node.examine(cni).verdict == Verdict::critical);
     CHECK(node.examine(cni).evidence.front().size() < 200);
 }

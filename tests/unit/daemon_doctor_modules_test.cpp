@@ -160,6 +160,11 @@ TEST_CASE("doctor modules: built in counts, and what modprobe may not load does 
     CHECK(kernel.verdict() == Verdict::critical);
     CHECK(says(kernel.examine(), "missing: nf_nat (disabled in /etc/modprobe.d/cis.conf)"));
     CHECK(kernel.examine().next_step.starts_with("Take "));
+    kernel.node().write("etc/modprobe.d/cis.conf", "# one\ninstall \\\nnf_nat \\\n /bin/false\n");
+    CHECK(says(kernel.examine(), "missing: nf_nat (disabled in /etc/modprobe.d/cis.conf)"));
+    kernel.node().write("etc/modprobe.d/a.conf", "install nf_nat \\");  // which does not go on in the next file
+    kernel.node().write("etc/modprobe.d/cis.conf", "/bin/false\n");
+    CHECK(kernel.verdict() == Verdict::ok);
     kernel.node().write("etc/modprobe.d/cis.conf", "# install nf_nat /bin/false\n");
     kernel.node().write("etc/modprobe.d/cis.off", "install nf_nat /bin/false\n");
     CHECK(kernel.verdict() == Verdict::ok);

@@ -99,6 +99,15 @@ TEST_CASE("doctor kube-proxy-sync: a sync that is wanted and does not come")
               .verdict == Verdict::warning);
 }
 
+TEST_CASE("doctor kube-proxy-sync: a clock that was put back")
+{
+    const auto wanted = judge(synced(-3600, -3601));  // after it
+    CHECK(wanted.verdict == Verdict::unknown);
+    CHECK(says(wanted, "synced before the clock was put back, and since when another sync is queued cannot be told"));
+    CHECK(judge(synced(-3600, 10)).verdict == Verdict::ok);
+    CHECK(says(judge(synced(-3600, 10)), "synced before the clock was put back, and nothing is queued"));
+}
+
 TEST_CASE("doctor kube-proxy-sync: pending changes and failures")
 {
     const std::string pending = "kubeproxy_sync_proxy_rules_endpoint_changes_pending 7\n";

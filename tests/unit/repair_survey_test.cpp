@@ -62,7 +62,7 @@ TEST_CASE("survey: jumps are references where nobody has counted them, and those
     const auto survey = std::move(surveyor).finish();
     CHECK(survey.find("nat", "A")->references == 1);
     CHECK(survey.find("nat", "B")->references == 1);
-    CHECK(survey.find("nat", "PREROUTING")->jumps.contains("A"));
+    CHECK(survey.leads_all("nat", "PREROUTING", "A"));
     CHECK(survey.find("nat", "A")->jumps.empty());
 }
 
@@ -85,14 +85,35 @@ TEST_CASE("survey: a base chain jumps where every packet gets to the rule, and t
         for_all.chain = "INPUT";
         surveyor.add_rule(for_all);
         const auto survey = std::move(surveyor).finish();
-        const auto& jumps = survey.find("nat", "OUTPUT")->jumps;
-        CHECK(jumps.contains("FIRST"));
-        CHECK_FALSE(jumps.contains("NARROW"));
-        CHECK(jumps.contains("AFTER") == (end == End::other));
+        CHECK(survey.leads_all("nat", "OUTPUT", "FIRST"));
+        CHECK_FALSE(survey.leads_all("nat", "OUTPUT", "NARROW"));
+        CHECK(survey.leads_all("nat", "OUTPUT", "AFTER") == (end == End::other));
         CHECK(survey.find("nat", "OUTPUT")->repeated_jumps == std::set<std::string>{"AFTER"});
-        CHECK(survey.find("nat", "INPUT")->jumps.contains("AFTER"));
+        CHECK(survey.leads_all("nat", "INPUT", "AFTER"));
         CHECK(survey.find("nat", "INPUT")->repeated_jumps.empty());
     }
+}
+
+TEST_CASE("survey: a chain in the way keeps every packet, or sends them back")
+{
+    const auto leads_on = [](End end, bool narrows, bool is_goto) {
+        Surveyor surveyor;
+        surveyor.add_chain({.table = "nat", .chain = "OUTPUT", .policy = Verdict::accept});
+        auto to_other = jump("OUTPUT", "OTHERS");
+        to_other.narrows = false;
+        to_other.comes_back = !is_goto;
+        surveyor.add_rule(to_other);
+        auto to_ours = jump("OUTPUT", "OURS!");
+        to_ours.narrows = false;
+        surveyor.add_rule(to_ours);
+        surveyor.add_rule(rule("OTHERS", end, 1, narrows));
+        surveyor.add_rule(rule("OTHERS", End::drop, 2, false));
+        return std::move(surveyor).finish().leads_all("nat", "OUTPUT", "OURS!");
+    };
+    CHECK(leads_on(End::return_, false, false));
+    CHECK_FALSE(leads_on(End::return_, true, false));
+    CHECK_FALSE(leads_on(End::accept, false, false));
+    CHECK_FALSE(leads_on(End::return_, false, true));
 }
 
 TEST_CASE("survey: REJECT ends what every packet gets to, and a chain masquerades by one of its rules")
