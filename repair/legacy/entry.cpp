@@ -4,7 +4,6 @@
 #include "repair/xtables.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <fmt/format.h>
 #include <functional>
@@ -169,19 +168,13 @@ bool read_prefix(const Address& address, const Address& mask, bool inverted, std
     return true;
 }
 
-// No interface, no protocol, no flag.
-template <typename Head>
-bool matches_addresses_alone(const Head& head)
-{
-    return head.iniface[0] == '\0' && head.outiface[0] == '\0' && head.proto == 0 && head.flags == 0 &&
-           (head.invflags & ~(IPT_INV_SRCIP | IPT_INV_DSTIP)) == 0;
-}
-
+// False where there is an interface, a protocol or a flag.
 template <typename Head>
 bool read_addresses(const Head& head, Rule& rule)
 {
-    return matches_addresses_alone(head) &&
-           read_prefix(head.src, head.smsk, (head.invflags & IPT_INV_SRCIP) != 0, rule.source) &&
+    const bool has_no_more = head.iniface[0] == '\0' && head.outiface[0] == '\0' && head.proto == 0 &&
+                             head.flags == 0 && (head.invflags & ~(IPT_INV_SRCIP | IPT_INV_DSTIP)) == 0;
+    return has_no_more && read_prefix(head.src, head.smsk, (head.invflags & IPT_INV_SRCIP) != 0, rule.source) &&
            read_prefix(head.dst, head.dmsk, (head.invflags & IPT_INV_DSTIP) != 0, rule.destination);
 }
 
@@ -348,15 +341,6 @@ void write_words(std::string& words, const typename Layout::Entry& entry, const 
     add(!target.empty(), "target:", target);
 }
 
-// Without an address, an interface, a protocol all of the head is zero.
-template <typename Head>
-bool has_conditions(const Head& head)
-{
-    std::array<std::uint8_t, sizeof head> bytes{};
-    std::memcpy(bytes.data(), &head, sizeof head);
-    return std::ranges::any_of(bytes, [](std::uint8_t byte) { return byte != 0; });
-}
-
 template <typename Layout>
 SurveyedRule surveyed(Bytes bytes, std::string_view target, std::string& words)
 {
@@ -369,10 +353,11 @@ SurveyedRule surveyed(Bytes bytes, std::string_view target, std::string& words)
     if (read(bytes, entry))
         write_words<Layout>(words, entry, parts, rule.end == SurveyedRule::End::other ? target : std::string_view{});
     rule.words = words;
-    auto& flags = Layout::head(entry).flags;
+    const auto flags = Layout::head(entry).flags;
     rule.comes_back = (flags & Layout::flag_goto) == 0;
-    flags &= static_cast<std::uint8_t>(~Layout::flag_goto);
-    rule.narrows = has_conditions(Layout::head(entry)) ||
+    // Without an address, an interface, a protocol all of the head is zero, but for the flag of a goto.
+    const auto set = std::ranges::count_if(parts.head, [](std::uint8_t byte) { return byte != 0; });
+    rule.narrows = set > (flags == Layout::flag_goto ? 1 : 0) ||
                    std::ranges::any_of(parts.matches, [](const auto& match) { return match.name != "comment"; });
     std::size_t sum = 0;
     mix(sum, parts.head);
