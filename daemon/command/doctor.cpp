@@ -45,7 +45,7 @@ std::string running_kernel()
     return uname(&name) == 0 ? static_cast<const char*>(name.release) : "";
 }
 
-// Before it is told, and told all the same where it cannot be written.
+// Before anything is printed, which may fail; what was seen is printed all the same where this does.
 bool write_textfile(const std::filesystem::path& file, const std::vector<doctor::Examined>& examined)
 {
     if (file.empty())

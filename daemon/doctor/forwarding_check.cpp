@@ -119,8 +119,7 @@ void judge_localnet(Judgement& judgement, const Node& node)
         judgement.add(Verdict::critical,
                       seen + ", and no KUBE-FIREWALL drops packets from outside to 127.0.0.0/8 (CVE-2020-8558)",
                       "`chainkeeper repair` puts KUBE-FIREWALL back where it is gone; else take out the rule before it "
-                      "that lets every "
-                      "packet pass (`iptables -S INPUT`, `iptables -S KUBE-FIREWALL`)");
+                      "that lets every packet pass (`iptables -S INPUT`, `iptables -S KUBE-FIREWALL`)");
 }
 
 }  // namespace

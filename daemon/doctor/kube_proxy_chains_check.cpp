@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <set>
 #include <span>
 #include <utility>
 
@@ -314,7 +313,7 @@ bool is_of_nftables_mode(const std::vector<ProxyChains>& all, repair::Family fam
 }
 
 // None of its chains is there in a family, and it has some in the other: not all nodes have both. In one that it serves
-// its canary in mangle stays when somebody flushes nat and filter; that of its nftables mode is the whole table.
+// its canary in mangle stays when somebody flushes nat and filter. Its nftables mode makes none; one there is of old.
 void judge_family(Judgement& judgement, const std::vector<ProxyChains>& all, repair::Family family)
 {
     const auto is_there = [&](const ProxyChains& each) { return each.place.family == family && each.mode != nullptr; };
