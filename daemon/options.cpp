@@ -15,6 +15,18 @@
 
 namespace chainkeeper::daemon {
 
+namespace {
+
+// On standard error. Somebody's words may be in there.
+void print_lines(const std::string& text)
+{
+    std::istringstream lines{text};
+    for (std::string line; std::getline(lines, line);)
+        std::cerr << repair::printable(line) << '\n';
+}
+
+}  // namespace
+
 void add_policy_option(CLI::App& app, PolicyOptions& options)
 {
     app.add_option("--policy", options.policy,
@@ -48,18 +60,6 @@ void add_daemon_options(CLI::App& app, DaemonOptions& options)
         ->capture_default_str();
     app.set_version_flag("--version", std::string{version_line("chainkeeperd")});
 }
-
-namespace {
-
-// On standard error. Somebody's words may be in there.
-void print_lines(const std::string& text)
-{
-    std::istringstream lines{text};
-    for (std::string line; std::getline(lines, line);)
-        std::cerr << repair::printable(line) << '\n';
-}
-
-}  // namespace
 
 void fill_standard_streams()
 {

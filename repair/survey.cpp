@@ -99,10 +99,11 @@ void Surveyor::add_rule(const SurveyedRule& rule)
     if (rule.end == SurveyedRule::End::jump)
         count_jump(rule, is_repeated);
     chain_->masquerades = chain_->masquerades || has_target(rule, "target:MASQUERADE", "masq");
-    const bool is_end = !is_ended_ && ends_all(rule);
-    const bool sends_on = rule.end == SurveyedRule::End::return_ || rule.end == SurveyedRule::End::jump;
-    chain_->keeps_all = chain_->keeps_all || (is_end && !sends_on);
-    is_ended_ = is_ended_ || is_end;
+    sends_back_ = sends_back_ || rule.end == SurveyedRule::End::return_ || !rule.comes_back;
+    if (!is_ended_ && ends_all(rule)) {
+        is_ended_ = true;
+        chain_->keeps_all = !sends_back_;
+    }
 }
 
 void Surveyor::enter(std::string_view table, std::string_view chain)
@@ -114,6 +115,7 @@ void Surveyor::enter(std::string_view table, std::string_view chain)
     chain_ = &entry_of(there.chains, chain);
     entered_ = chain;
     is_ended_ = false;
+    sends_back_ = false;
     fingerprints_.clear();
 }
 

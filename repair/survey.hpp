@@ -55,7 +55,7 @@ struct SurveyedChain {
     std::size_t repeated = 0;    // rules that are the same as one before them
     std::size_t references = 0;  // rules and elements of maps that lead here
     bool masquerades = false;    // one of its rules does
-    // No packet that comes here comes back: a rule accepts, drops or rejects all of them.
+    // No packet that comes here comes back: a rule accepts, drops or rejects all, and none before it returns some.
     bool keeps_all = false;
     // Of a base chain: what every packet is sent to, in that order, unless a rule has ended the way of it before.
     std::vector<std::string> jumps{};
@@ -120,6 +120,7 @@ private:
     std::string entered_;
     bool is_counted_ = false;                         // the kernel has counted the references
     bool is_ended_ = false;                           // no packet gets to the rules that follow in the chain
+    bool sends_back_ = false;                         // some packets have left the chain, and may come back from it
     std::unordered_set<std::uint64_t> fingerprints_;  // of the rules of the chain
 };
 

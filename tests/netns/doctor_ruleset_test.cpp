@@ -121,7 +121,7 @@ TEST_CASE("doctor kube-proxy-chains: what is missing, empty, not reached, stale 
                                {"-I", "FORWARD", "-j", "DOCKER-USER"}},
                       .verdict = "critical",
                       .said = "filter KUBE-FORWARD: no jump from FORWARD",
-                      .mend = {{"-D", "DOCKER-USER", "1"}, {"-A", "DOCKER-USER", "-j", "RETURN"}}},
+                      .mend = {{"-I", "DOCKER-USER", "-p", "tcp", "-j", "RETURN"}}},
                      {.make = {{"-I", "FORWARD", "-g", "DOCKER-USER"}},
                       .verdict = "critical",
                       .said = "filter KUBE-FORWARD: no jump from FORWARD",
