@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "repair/survey.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace chainkeeper::repair {
@@ -49,18 +50,21 @@ const SurveyedChain* Survey::find(std::string_view table, std::string_view chain
     return found == nullptr ? nullptr : find_in(found->chains, chain);
 }
 
-bool Survey::leads_all(std::string_view table, std::string_view base, std::string_view chain) const
+std::optional<Obstacle> Survey::obstacle(std::string_view table, std::string_view base, std::string_view chain) const
 {
     const auto* const from = find(table, base);
     if (from == nullptr)
-        return false;
-    for (const auto& target : from->jumps) {
-        if (target == chain)
-            return true;
-        if (const auto* const between = find(table, target); between != nullptr && between->keeps_all)
-            return false;
-    }
-    return false;
+        return Obstacle{};
+    const auto& jumps = from->jumps;
+    const auto way = static_cast<std::size_t>(std::ranges::find(jumps, chain) - jumps.begin());
+    if (way == jumps.size())
+        return Obstacle{};
+    for (std::size_t before = 0; before < std::min(way, from->jumps_reached); ++before)
+        if (const auto* const between = find(table, jumps[before]); between != nullptr && between->keeps_all)
+            return Obstacle{.chain = jumps[before], .end = between->ending.value_or(SurveyedRule::End::other)};
+    if (way >= from->jumps_reached)
+        return Obstacle{.chain = std::string{base}, .end = from->ending.value_or(SurveyedRule::End::other)};
+    return std::nullopt;
 }
 
 void Surveyor::begin_again()
@@ -100,8 +104,8 @@ void Surveyor::add_rule(const SurveyedRule& rule)
         count_jump(rule, is_repeated);
     chain_->masquerades = chain_->masquerades || has_target(rule, "target:MASQUERADE", "masq");
     sends_back_ = sends_back_ || rule.end == SurveyedRule::End::return_ || !rule.comes_back;
-    if (!is_ended_ && ends_all(rule)) {
-        is_ended_ = true;
+    if (!chain_->ending && ends_all(rule)) {
+        chain_->ending = rule.end;
         chain_->keeps_all = !sends_back_;
     }
 }
@@ -114,15 +118,16 @@ void Surveyor::enter(std::string_view table, std::string_view chain)
     table_ = &there;
     chain_ = &entry_of(there.chains, chain);
     entered_ = chain;
-    is_ended_ = false;
     sends_back_ = false;
     fingerprints_.clear();
 }
 
 void Surveyor::count_jump(const SurveyedRule& rule, bool is_repeated)
 {
-    if (chain_->is_base && !rule.narrows && !is_ended_ && !is_repeated)
+    if (chain_->is_base && !rule.narrows && !is_repeated) {
         chain_->jumps.emplace_back(rule.jump_to);
+        chain_->jumps_reached += chain_->ending ? 0 : 1;
+    }
     if (chain_->is_base && is_repeated)
         chain_->repeated_jumps.emplace(rule.jump_to);
     if (!is_counted_)

@@ -22,8 +22,9 @@ struct SurveyedRule {
     std::string_view table;
     std::string_view chain;
     End end = End::other;
-    std::string_view jump_to;       // of a jump or a goto
-    bool comes_back = true;         // of a jump; what a goto sends away sees no later rule of the chain
+    std::string_view jump_to;  // of a jump or a goto
+    // False of a goto, and of a map of verdicts, which may return: what they send away sees no later rule of the chain.
+    bool comes_back = true;
     std::string_view words{};       // "-p match:tcp", "meta cmp": what it consists of, but for values and its end
     bool narrows = false;           // whether anything but a comment says which packets it is for
     std::uint64_t fingerprint = 0;  // the same for the same words, whatever its counters are
@@ -55,10 +56,13 @@ struct SurveyedChain {
     std::size_t repeated = 0;    // rules that are the same as one before them
     std::size_t references = 0;  // rules and elements of maps that lead here
     bool masquerades = false;    // one of its rules does
-    // No packet that comes here comes back: a rule accepts, drops or rejects all, and none before it returns some.
+    // What the first rule does that ends the way of every packet which gets to it: `other` is to reject, `jump` a goto.
+    std::optional<SurveyedRule::End> ending{};
+    // No packet that comes here comes back: that rule accepts, drops or rejects, and none before it returns some.
     bool keeps_all = false;
-    // Of a base chain: what every packet is sent to, in that order, unless a rule has ended the way of it before.
+    // Of a base chain: what rules for every packet lead to, in that order; so many of them stand before the ending.
     std::vector<std::string> jumps{};
+    std::size_t jumps_reached = 0;
     std::set<std::string> repeated_jumps{};  // and what a rule leads to that is the same as one before it
     std::vector<BareVerdict> bare{};         // the first most_bare of them
     bool operator==(const SurveyedChain&) const = default;
@@ -70,14 +74,24 @@ struct SurveyedTable {
     bool operator==(const SurveyedTable&) const = default;
 };
 
+// Why not every packet that enters a base chain gets to another one: no rule for all of them leads there, or a rule of
+// `chain`, the base chain or one that is led to before, ends their way first.
+struct Obstacle {
+    std::string chain{};  // empty where no rule leads there
+    SurveyedRule::End end = SurveyedRule::End::other;
+    bool operator==(const Obstacle&) const = default;
+};
+
 // A ruleset of one family, whole, by counts: 100,000 chains are some 30 MB.
 struct Survey {
     std::map<std::string, SurveyedTable, std::less<>> tables{};
 
     // nullptr where there is none.
     [[nodiscard]] const SurveyedChain* find(std::string_view table, std::string_view chain) const;
-    // Whether every packet that enters base chain `base` gets to `chain`, which a rule of `base` leads to.
-    [[nodiscard]] bool leads_all(std::string_view table, std::string_view base, std::string_view chain) const;
+    // Nothing where every packet that enters base chain `base` gets to `chain`, as far as that can be told from `base`
+    // and the chains that it leads to itself.
+    [[nodiscard]] std::optional<Obstacle> obstacle(std::string_view table, std::string_view base,
+                                                   std::string_view chain) const;
     bool operator==(const Survey&) const = default;
 };
 
@@ -119,7 +133,6 @@ private:
     SurveyedChain* chain_ = nullptr;
     std::string entered_;
     bool is_counted_ = false;                         // the kernel has counted the references
-    bool is_ended_ = false;                           // no packet gets to the rules that follow in the chain
     bool sends_back_ = false;                         // some packets have left the chain, and may come back from it
     std::unordered_set<std::uint64_t> fingerprints_;  // of the rules of the chain
 };

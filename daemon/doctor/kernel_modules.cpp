@@ -83,20 +83,25 @@ tl::expected<void, std::string> KernelModules::read_lists()
 
 tl::expected<void, std::string> KernelModules::read_disabled()
 {
-    std::string start;  // of a line that a backslash has go on in the next one
+    std::string start;  // of a line that a backslash has go on in the next one, or end with the file
     std::string file_of_start;
-    return each_conf_line(*root_, "modprobe.d", [&](const std::string& file, std::string_view line) {
-        if (file != std::exchange(file_of_start, file))
-            start.clear();
-        start += line.substr(0, Root::longest_line - std::min(start.size(), Root::longest_line));
-        if (line.ends_with('\\')) {
-            start.pop_back();
-            return;
-        }
+    const auto take = [&] {
         auto module = disabled_module(std::exchange(start, {}));
         if (!module.empty() && disabled_.size() < most_modules)
-            disabled_.emplace(std::move(module), file);
-    });
+            disabled_.emplace(std::move(module), file_of_start);
+    };
+    return each_conf_line(*root_, "modprobe.d",
+                          [&](const std::string& file, std::string_view line) {
+                              if (file != file_of_start)
+                                  take();
+                              file_of_start = file;
+                              const bool goes_on = line.ends_with('\\');
+                              line.remove_suffix(goes_on ? 1 : 0);
+                              start += line.substr(0, Root::longest_line - std::min(start.size(), Root::longest_line));
+                              if (!goes_on)
+                                  take();
+                          })
+        .map(take);
 }
 
 Found<ModuleState> KernelModules::state_of(const std::string& name) const

@@ -2,13 +2,11 @@
 #include "daemon/doctor/kube_proxy_chains_check.hpp"
 
 #include "daemon/doctor/kube_proxy.hpp"
-#include "daemon/doctor/service_chains.hpp"
+#include "daemon/doctor/proxy_mode.hpp"
 #include "daemon/doctor/short_list.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
-#include <span>
 #include <utility>
 
 namespace chainkeeper::daemon::doctor {
@@ -21,116 +19,36 @@ using repair::SurveyedChain;
 constexpr std::string_view restart =
     "Restart kube-proxy, which writes all of its rules when it starts; `chainkeeper history` says who took them";
 
-// A chain without which nothing works, and the base chain that leads to it.
-struct Way {
-    std::string_view table;
-    std::string_view chain;
-    std::string_view from;
-};
-
-// kube-proxy in one of its modes: what it always makes, and how it calls the chains of single Services and endpoints.
-struct Mode {
-    std::string_view name;
-    std::span<const Way> ways;
-    std::span<const Way> others;                    // reached from elsewhere than a base chain
-    std::span<const Way> led_to;                    // if they are there, something leads to them
-    std::span<const std::string_view> never_empty;  // nor are these, if they are there; in the table of Services
-    std::string_view masquerading;                  // the same; a rule of it masquerades
-    std::string_view service_table;
-    std::span<const std::string_view> service_prefixes;
-};
-
-constexpr std::array iptables_ways{
-    Way{"nat", "KUBE-SERVICES", "PREROUTING"},
-    Way{"nat", "KUBE-SERVICES", "OUTPUT"},
-    Way{"nat", "KUBE-POSTROUTING", "POSTROUTING"},
-    Way{"filter", "KUBE-FORWARD", "FORWARD"},
-};
-constexpr std::array iptables_others{Way{"nat", "KUBE-NODEPORTS", ""}};
-// Each from another version on, always with its jumps; without rules where no Service needs any.
-constexpr std::array iptables_led_to{
-    Way{"filter", "KUBE-SERVICES", ""},
-    Way{"filter", "KUBE-EXTERNAL-SERVICES", ""},
-    Way{"filter", "KUBE-NODEPORTS", ""},
-    Way{"filter", "KUBE-PROXY-FIREWALL", ""},
-};
-constexpr std::array ipvs_led_to{Way{"filter", "KUBE-PROXY-FIREWALL", ""}};
-constexpr std::array<std::string_view, 1> iptables_never_empty{"KUBE-MARK-MASQ"};
-constexpr std::array<std::string_view, 2> ipvs_never_empty{"KUBE-MARK-MASQ", "KUBE-LOAD-BALANCER"};
-constexpr std::array<std::string_view, 1> nftables_never_empty{"mark-for-masquerade"};
-// pkg/proxy/nftables/proxier.go, from Kubernetes 1.31.
-constexpr std::array nftables_ways{
-    Way{kube_proxy_table, "services", "nat-prerouting"},
-    Way{kube_proxy_table, "services", "nat-output"},
-    Way{kube_proxy_table, "masquerading", "nat-postrouting"},
-};
-
-constexpr Mode iptables_mode{.name = "iptables",
-                             .ways = iptables_ways,
-                             .others = iptables_others,
-                             .led_to = iptables_led_to,
-                             .never_empty = iptables_never_empty,
-                             .masquerading = "KUBE-POSTROUTING",
-                             .service_table = "nat",
-                             .service_prefixes = iptables_service_prefixes};
-// Its Services are in ipvs and in ipsets. Chains of the iptables mode stay when that was the mode before.
-constexpr Mode ipvs_mode{.name = "ipvs",
-                         .ways = iptables_ways,
-                         .others = {},
-                         .led_to = ipvs_led_to,
-                         .never_empty = ipvs_never_empty,
-                         .masquerading = "KUBE-POSTROUTING",
-                         .service_table = "nat",
-                         .service_prefixes = {}};
-constexpr Mode nftables_mode{.name = "nftables",
-                             .ways = nftables_ways,
-                             .others = {},
-                             .led_to = {},
-                             .never_empty = nftables_never_empty,
-                             .masquerading = "masquerading",
-                             .service_table = kube_proxy_table,
-                             .service_prefixes = nftables_service_prefixes};
-
 bool has(const Survey& survey, std::string_view table, std::string_view chain)
 {
     return survey.find(table, chain) != nullptr;
 }
 
-bool is_service(const Mode& mode, std::string_view chain)
+std::string_view what_it_does(repair::SurveyedRule::End end)
 {
-    return std::ranges::any_of(mode.service_prefixes, [&](auto prefix) { return chain.starts_with(prefix); });
+    switch (end) {
+    case repair::SurveyedRule::End::accept: return "accepts every packet";
+    case repair::SurveyedRule::End::drop: return "drops every packet";
+    case repair::SurveyedRule::End::return_: return "sends every packet back";
+    case repair::SurveyedRule::End::jump: return "sends every packet elsewhere";
+    case repair::SurveyedRule::End::other: return "rejects every packet";
+    }
+    return "";
 }
 
-// What it has made in this mode is there, and in use.
-bool is_led_to(const Survey& survey, std::string_view chain)
+// "iptables-nft -t filter -S DOCKER-USER"
+std::string list_command(const Place& place, std::string_view table, std::string_view chain)
 {
-    const auto* const found = survey.find("nat", chain);
-    return found != nullptr && found->references > 0;
-}
-
-// By what kubelet makes none of, in any version. Nothing where kube-proxy has no chain but its canaries, which it
-// leaves behind when it goes. What is left of ipvs when the mode is another one, nothing leads to.
-const Mode* mode_of(const Survey& survey)
-{
-    if (survey.tables.contains(std::string{kube_proxy_table}))
-        return &nftables_mode;
-    const bool was_ipvs = has(survey, "nat", "KUBE-NODE-PORT") || has(survey, "nat", "KUBE-LOAD-BALANCER");
-    if (was_ipvs && !is_led_to(survey, "KUBE-NODEPORTS"))
-        return &ipvs_mode;
-    const auto nat = survey.tables.find("nat");
-    const auto is_his = [](const auto& each) {
-        return each.first == "KUBE-SERVICES" || each.first == "KUBE-NODEPORTS" || is_service(iptables_mode, each.first);
-    };
-    const bool is_there = (nat != survey.tables.end() && std::ranges::any_of(nat->second.chains, is_his)) ||
-                          has(survey, "filter", "KUBE-FORWARD");
-    return is_there ? &iptables_mode : nullptr;
+    if (is_table_of_iptables(table))
+        return fmt::format("{} -S {}", command_for(place, table), chain);
+    return fmt::format("nft list chain {} {} {}", place.family == repair::Family::ipv4 ? "ip" : "ip6", table, chain);
 }
 
 // Looks at one ruleset.
 class Ruleset {
 public:
     Ruleset(Judgement& judgement, const Place& place, const Survey& survey, const Mode& mode)
-        : judgement_{judgement}, place_{to_string(place)}, survey_{survey}, mode_{mode}
+        : judgement_{judgement}, place_{place}, survey_{survey}, mode_{mode}
     {
     }
 
@@ -147,14 +65,14 @@ public:
         judge_masquerading();
         judge_repeated();
         if (judgement_.evidence.size() == before)
-            judgement_.add(Verdict::ok, fmt::format("{}: whole, as in its {} mode ({} chains for Services)", place_,
-                                                    mode_.name, services_));
+            judgement_.add(Verdict::ok, fmt::format("{}: whole, as in its {} mode ({} chains for Services)",
+                                                    to_string(place_), mode_.name, services_));
     }
 
 private:
     void add(Verdict verdict, std::string_view seen, std::string_view step = restart)
     {
-        judgement_.add(verdict, fmt::format("{}: {}", place_, seen), step);
+        judgement_.add(verdict, fmt::format("{}: {}", to_string(place_), seen), step);
     }
 
     // False where it is not worth looking for ways to it.
@@ -177,8 +95,25 @@ private:
         const bool is_first = &way == mode_.ways.data() || std::prev(&way)->chain != way.chain;
         if (is_first)
             is_reached_ = judge_chain(way);
-        if (is_reached_ && !survey_.leads_all(way.table, way.from, way.chain))
+        if (!is_reached_)
+            return;
+        const auto obstacle = survey_.obstacle(way.table, way.from, way.chain);
+        if (obstacle && obstacle->chain.empty())
             add(Verdict::critical, fmt::format("{} {}: no jump from {}", way.table, way.chain, way.from));
+        else if (obstacle)
+            judge_obstacle(way, *obstacle);
+    }
+
+    // What the filter table accepts gets to its Service: all that KUBE-FORWARD has besides is to drop what conntrack
+    // calls invalid.
+    void judge_obstacle(const Way& way, const repair::Obstacle& obstacle)
+    {
+        const bool passes = way.table == "filter" && obstacle.end == repair::SurveyedRule::End::accept;
+        add(passes ? Verdict::warning : Verdict::critical,
+            fmt::format("{} {}: before it {} {}{}", way.table, way.chain, obstacle.chain, what_it_does(obstacle.end),
+                        passes ? ", invalid ones too" : ""),
+            fmt::format("Take that rule out, or move it behind the jump to {} (`{}` lists them)", way.chain,
+                        list_command(place_, way.table, obstacle.chain)));
     }
 
     void judge_led_to(const Way& way)
@@ -207,11 +142,11 @@ private:
             const bool is_needed = std::ranges::find(mode_.never_empty, name) != mode_.never_empty.end();
             if (is_needed && chain.references > 0 && chain.rules == 0)
                 empty.push_back(name);
-            if (!is_service(mode_, name))
+            if (!mode_.is_service(name))
                 continue;
             ++services_;
             // Its nftables mode empties such a chain, and deletes it within the hour.
-            const bool waits_for_end = mode_.service_table == kube_proxy_table && chain.rules == 0;
+            const bool waits_for_end = mode_.is_nftables() && chain.rules == 0;
             if (chain.references == 0 && !waits_for_end)
                 stale.push_back(name);
             else if (chain.references > 0 && chain.rules == 0)
@@ -255,7 +190,7 @@ private:
     }
 
     Judgement& judgement_;
-    std::string place_;
+    const Place& place_;
     const Survey& survey_;
     const Mode& mode_;
     std::size_t services_ = 0;
@@ -289,27 +224,21 @@ std::vector<ProxyChains> find_chains(Judgement& judgement, const Node& node)
     return found;
 }
 
-bool is_in_use(const ProxyChains& found)
-{
-    return found.mode == &nftables_mode || is_led_to(*found.survey, "KUBE-SERVICES");
-}
-
-// Chains of another mode, or empty ones in the other backend that nothing leads to, beside those that are in use.
+// Chains of another mode, or such in the other backend that are not in use, beside those that are.
 bool is_left_over(const ProxyChains& found, const std::vector<ProxyChains>& all)
 {
-    const auto* const services = found.survey->find("nat", "KUBE-SERVICES");
-    const bool is_empty = !is_in_use(found) && (services == nullptr || services->rules == 0);
-    return found.mode != &nftables_mode && std::ranges::any_of(all, [&](const ProxyChains& other) {
-               const bool is_real =
-                   other.mode == &nftables_mode || (is_empty && other.mode != nullptr && is_in_use(other));
-               return other.place.family == found.place.family && is_real;
-           });
+    return !found.mode->is_nftables() && std::ranges::any_of(all, [&](const ProxyChains& other) {
+        const bool is_of_nftables = other.mode != nullptr && other.mode->is_nftables();
+        const bool is_real = is_of_nftables || (!is_in_use(*found.survey) && is_in_use(*other.survey));
+        return other.place.family == found.place.family && is_real;
+    });
 }
 
 bool is_of_nftables_mode(const std::vector<ProxyChains>& all, repair::Family family)
 {
-    return std::ranges::any_of(
-        all, [&](const ProxyChains& each) { return each.place.family == family && each.mode == &nftables_mode; });
+    return std::ranges::any_of(all, [&](const ProxyChains& each) {
+        return each.place.family == family && each.mode != nullptr && each.mode->is_nftables();
+    });
 }
 
 // None of its chains is there in a family, and it has some in the other: not all nodes have both. In one that it serves
@@ -322,8 +251,8 @@ void judge_family(Judgement& judgement, const std::vector<ProxyChains>& all, rep
     const bool was_served = std::ranges::any_of(all, [&](const ProxyChains& each) {
         return each.place.family == family && has(*each.survey, "mangle", "KUBE-PROXY-CANARY");
     });
-    const bool may_be_of_old =
-        std::ranges::any_of(all, [](const ProxyChains& each) { return each.mode == &nftables_mode; });
+    const bool may_be_of_old = std::ranges::any_of(
+        all, [](const ProxyChains& each) { return each.mode != nullptr && each.mode->is_nftables(); });
     if (was_served && !may_be_of_old)
         judgement.add(Verdict::critical,
                       fmt::format("{}: kube-proxy has its canary, and not one chain", to_string(family)), restart);
@@ -371,15 +300,18 @@ Judgement KubeProxyChainsCheck::examine(const Node& node) const
         return judgement;
     }
     for (const auto& found : all) {
-        if (is_of_nftables_mode(all, found.place.family) && is_led_to(*found.survey, "KUBE-SERVICES"))
+        if (is_of_nftables_mode(all, found.place.family) && has_way_to_services(*found.survey))
             judge_left_behind(judgement, found.place);
-        if (found.mode != nullptr && !is_left_over(found, all))
+        // What nobody uses may be left over beside chains in a place that could not be read.
+        const bool is_sure = is_complete || is_in_use(*found.survey);
+        if (found.mode != nullptr && is_sure && !is_left_over(found, all))
             Ruleset{judgement, found.place, *found.survey, *found.mode}.judge();
     }
-    for (const auto family : repair::all_families)
-        if (is_complete)
+    if (is_complete) {
+        for (const auto family : repair::all_families)
             judge_family(judgement, all, family);
-    judge_mode(judgement, all);
+        judge_mode(judgement, all);
+    }
     return judgement;
 }
 

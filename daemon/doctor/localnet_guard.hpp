@@ -22,7 +22,8 @@ public:
 };
 
 // Of the ruleset of this network namespace: the jump from INPUT, the chain and its rule are as kubelet writes them, in
-// either backend, and no rule before them accepts every packet, or sends it back.
+// either backend, and before them no rule takes every packet away, unless it drops or rejects them: in INPUT, in a
+// chain that INPUT leads to before, or (but for a goto) in KUBE-FIREWALL itself.
 class KernelLocalnetGuard final : public LocalnetGuard {
 public:
     [[nodiscard]] GuardSeen stands() const override;

@@ -8,12 +8,17 @@
 
 namespace chainkeeper::repair::legacy {
 
-Result<void> survey(Family family, RulesetSink& sink)
+namespace {
+
+// Of that table alone, or of all where it has no name.
+Result<void> survey_tables(Family family, std::string_view only, RulesetSink& sink)
 {
     const auto tables = names_of_tables(family);
     if (!tables)
         return tl::unexpected(tables.error());
     for (const auto& table : *tables) {
+        if (!only.empty() && table != only)
+            continue;
         const auto read = LegacyTable::open(family, table);
         if (!read)
             return tl::unexpected(read.error());
@@ -22,10 +27,22 @@ Result<void> survey(Family family, RulesetSink& sink)
     return {};
 }
 
+}  // namespace
+
+Result<void> survey(Family family, RulesetSink& sink)
+{
+    return survey_tables(family, {}, sink);
+}
+
 Result<Survey> survey(Family family)
 {
+    return survey_table(family, {});
+}
+
+Result<Survey> survey_table(Family family, std::string_view table)
+{
     Surveyor surveyor;
-    return survey(family, surveyor).map([&] { return std::move(surveyor).finish(); });
+    return survey_tables(family, table, surveyor).map([&] { return std::move(surveyor).finish(); });
 }
 
 }  // namespace chainkeeper::repair::legacy

@@ -5,6 +5,8 @@
 #include "repair/family.hpp"
 #include "repair/survey.hpp"
 
+#include <string_view>
+
 namespace chainkeeper::repair::legacy {
 
 // Every chain and every rule of the legacy tables of this network namespace: none is made by the look. Needs
@@ -12,5 +14,7 @@ namespace chainkeeper::repair::legacy {
 Result<Survey> survey(Family family);
 // The same, told to `sink`.
 Result<void> survey(Family family, RulesetSink& sink);
+// Of one table alone; nothing is in it where there is none.
+Result<Survey> survey_table(Family family, std::string_view table);
 
 }  // namespace chainkeeper::repair::legacy

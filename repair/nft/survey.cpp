@@ -101,6 +101,8 @@ private:
             return;
         words_ += as_text(data);
         rule.narrows = rule.narrows || narrows(name, data);
+        const bool is_verdict_map = name == "lookup" && find_u32(data, NFTA_LOOKUP_DREG) == NFT_REG_VERDICT;
+        rule.comes_back = rule.comes_back && !is_verdict_map;
         if (name != "immediate" || !read_verdict(rule, data))
             add_label(labels_, name, data);
     }
@@ -111,8 +113,9 @@ private:
 
 class Dump {
 public:
-    Dump(Socket& socket, Family family, RulesetSink& sink)
-        : socket_{socket}, protocol_{protocol_of(family)}, sink_{sink}
+    // Of that table alone, or of all where it has no name.
+    Dump(Socket& socket, Family family, std::string_view table, RulesetSink& sink)
+        : socket_{socket}, protocol_{protocol_of(family)}, table_{table}, sink_{sink}
     {
     }
 
@@ -170,6 +173,8 @@ private:
     void add_chain(ByteView chain)
     {
         const auto table = find_string(chain, NFTA_CHAIN_TABLE).value_or(std::string_view{});
+        if (!table_.empty() && table != table_)
+            return;
         const auto name = find_string(chain, NFTA_CHAIN_NAME).value_or(std::string_view{});
         const auto uses = find_u32(chain, NFTA_CHAIN_USE).value_or(0);
         sink_.add_chain({.table = table, .chain = name, .policy = policy_of(chain), .uses = uses});
@@ -179,15 +184,14 @@ private:
 
     Socket& socket_;
     std::uint8_t protocol_;
+    std::string_view table_;
     RulesetSink& sink_;
     RuleReader reader_;
     std::vector<std::pair<std::string, std::string>> chains_;  // with something in them: table and name
     bool was_interrupted_ = false;
 };
 
-}  // namespace
-
-Result<void> survey(Family family, std::chrono::nanoseconds patience, RulesetSink& sink)
+Result<void> survey_tables(Family family, std::string_view table, std::chrono::nanoseconds patience, RulesetSink& sink)
 {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     auto socket = Socket::open();
@@ -196,7 +200,7 @@ Result<void> survey(Family family, std::chrono::nanoseconds patience, RulesetSin
     unsigned times = 0;
     do {
         sink.begin_again();
-        const auto taken = Dump{*socket, family, sink}.take();
+        const auto taken = Dump{*socket, family, table, sink}.take();
         if (!taken && taken.error().code == ErrorCode::unsupported)
             return {};
         if (!taken)
@@ -208,10 +212,22 @@ Result<void> survey(Family family, std::chrono::nanoseconds patience, RulesetSin
     return tl::unexpected(Error{ErrorCode::unsettled, "the ruleset changed every time that it was read"});
 }
 
+}  // namespace
+
+Result<void> survey(Family family, std::chrono::nanoseconds patience, RulesetSink& sink)
+{
+    return survey_tables(family, {}, patience, sink);
+}
+
 Result<Survey> survey(Family family, std::chrono::nanoseconds patience)
 {
+    return survey_table(family, {}, patience);
+}
+
+Result<Survey> survey_table(Family family, std::string_view table, std::chrono::nanoseconds patience)
+{
     Surveyor surveyor;
-    return survey(family, patience, surveyor).map([&] { return std::move(surveyor).finish(); });
+    return survey_tables(family, table, patience, surveyor).map([&] { return std::move(surveyor).finish(); });
 }
 
 }  // namespace chainkeeper::repair::nft

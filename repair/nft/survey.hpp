@@ -6,6 +6,7 @@
 #include "repair/survey.hpp"
 
 #include <chrono>
+#include <string_view>
 
 namespace chainkeeper::repair::nft {
 
@@ -17,5 +18,7 @@ namespace chainkeeper::repair::nft {
 Result<Survey> survey(Family family, std::chrono::nanoseconds patience);
 // The same, told to `sink`.
 Result<void> survey(Family family, std::chrono::nanoseconds patience, RulesetSink& sink);
+// Of one table alone; the kernel tells of all chains even so.
+Result<Survey> survey_table(Family family, std::string_view table, std::chrono::nanoseconds patience);
 
 }  // namespace chainkeeper::repair::nft

@@ -208,14 +208,21 @@ TEST_CASE("doctor kube-proxy-chains: a kube-proxy that is part of another progra
 TEST_CASE("doctor kube-proxy-chains: those of another mode than kube-proxy says that it is in")
 {
     const Node node;
+    std::atomic<unsigned> answered = 0;
+    const auto says_nftables = proxy([] { return whole(metrics(5, 10)); }, "nftables");
+    const Server server{[&](int connection, const std::string& request, const std::atomic<bool>& ends) {
+        says_nftables(connection, request, ends);
+        answered += request.starts_with("GET /proxyMode ") ? 1 : 0;
+    }};
     make_kube_proxy(repair::Family::ipv4);
-    const Server server{proxy([] { return whole(metrics(5, 10)); }, "nftables")};
     const auto old = ask_doctor(node, "kube-proxy-chains");
+    CHECK(answered == 1);
     CHECK(old.verdict == "critical");
     CHECK(old.says("kube-proxy is in its nftables mode, and has no chain of that"));
     flush_everything();
     make_kube_proxy_nftables(repair::Family::ipv4);
     CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+    CHECK(answered == 2);
 }
 
 TEST_CASE("doctor kube-proxy-sync: an answer in chunks, and one until the connection ends")

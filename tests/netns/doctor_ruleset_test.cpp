@@ -106,7 +106,7 @@ TEST_CASE("doctor kube-proxy-chains: what is missing, empty, not reached, stale 
                       .mend = {{"-t", "nat", "-D", "PREROUTING", "1"}, with("-I")}},
                      {.make = {{"-t", "nat", "-I", "PREROUTING", "-j", "ACCEPT"}},
                       .verdict = "critical",
-                      .said = "nat KUBE-SERVICES: no jump from PREROUTING",
+                      .said = "nat KUBE-SERVICES: before it PREROUTING accepts every packet",
                       .mend = {{"-t", "nat", "-D", "PREROUTING", "1"}}},
                      {.make = {with("-I")},
                       .verdict = "warning",
@@ -114,17 +114,21 @@ TEST_CASE("doctor kube-proxy-chains: what is missing, empty, not reached, stale 
                       .mend = {with("-D")}},
                      {.make = {{"-I", "FORWARD", "-j", "REJECT"}},
                       .verdict = "critical",
-                      .said = "filter KUBE-FORWARD: no jump from FORWARD",
+                      .said = "filter KUBE-FORWARD: before it FORWARD rejects every packet",
                       .mend = {{"-D", "FORWARD", "1"}}},
                      {.make = {{"-N", "DOCKER-USER"},
                                {"-A", "DOCKER-USER", "-j", "DROP"},
                                {"-I", "FORWARD", "-j", "DOCKER-USER"}},
                       .verdict = "critical",
-                      .said = "filter KUBE-FORWARD: no jump from FORWARD",
+                      .said = "filter KUBE-FORWARD: before it DOCKER-USER drops every packet",
                       .mend = {{"-I", "DOCKER-USER", "-p", "tcp", "-j", "RETURN"}}},
+                     {.make = {{"-D", "DOCKER-USER", "1"}, {"-R", "DOCKER-USER", "1", "-j", "ACCEPT"}},
+                      .verdict = "warning",
+                      .said = "filter KUBE-FORWARD: before it DOCKER-USER accepts every packet, invalid ones too",
+                      .mend = {{"-F", "DOCKER-USER"}}},
                      {.make = {{"-I", "FORWARD", "-g", "DOCKER-USER"}},
                       .verdict = "critical",
-                      .said = "filter KUBE-FORWARD: no jump from FORWARD",
+                      .said = "filter KUBE-FORWARD: before it FORWARD sends every packet elsewhere",
                       .mend = {{"-D", "FORWARD", "1"}, {"-D", "FORWARD", "1"}}},
                      {.make = {{"-t", "nat", "-F", "KUBE-MARK-MASQ"}},
                       .verdict = "critical",
@@ -161,6 +165,21 @@ TEST_CASE("doctor kube-proxy-chains: what others repeat, and NodePorts that nobo
     const auto answer = ask_doctor(node, "kube-proxy-chains");
     CAPTURE(answer.text);
     CHECK(answer.verdict == "ok");
+}
+
+TEST_CASE("doctor kube-proxy-chains: a chain that sends some packets back by a map of verdicts lets them pass")
+{
+    const auto family = each_family();
+    const std::string ip = family == Family::ipv4 ? "ip" : "ip6";
+    const Node node;
+    make_kube_proxy(family);
+    run_all(family, {{"-N", "WEB"}, {"-I", "FORWARD", "-j", "WEB"}});
+    nft_script(fmt::format("add rule {0} filter WEB tcp dport vmap {{ 80 : return, 443 : return }}\n"
+                           "add rule {0} filter WEB drop",
+                           ip));
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+    nft_script(fmt::format("flush chain {0} filter WEB\nadd rule {0} filter WEB drop", ip));
+    CHECK(ask_doctor(node, "kube-proxy-chains").says("before it WEB drops every packet"));
 }
 
 // Adds to a set of nf_tables' inet family and takes it out again, a transaction each, until it is destroyed.
@@ -244,22 +263,58 @@ TEST_CASE("doctor kube-proxy-chains: those of a whole family that somebody flush
     CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
 }
 
-TEST_CASE("doctor kube-proxy-chains: an empty chain that was left in the other backend is no fault")
+TEST_CASE("doctor kube-proxy-chains: a chain that was left in the other backend, and is not in use, is no fault")
 {
     const auto place = each_place();
     const Node node{27, place.iptables};
     make_kube_proxy(place.family);
     const auto* const program = place.family == Family::ipv4 ? "iptables" : "ip6tables";
-    const auto* const backend = iptables(place.family).find("legacy") == std::string::npos ? "legacy" : "nft";
-    must_run({fmt::format("{}-{}", program, backend), "-N", "KUBE-FORWARD"});
+    const bool is_legacy = iptables(place.family).find("legacy") != std::string::npos;
+    const std::string left = is_legacy ? "in nf_tables: " : "in iptables-legacy's tables: ";
+    must_run({fmt::format("{}-{}", program, is_legacy ? "nft" : "legacy"), "-N", "KUBE-FORWARD"});
     const auto answer = ask_doctor(node, "kube-proxy-chains");
     CAPTURE(answer.text);
     CHECK(answer.verdict == "ok");
-    // Beside chains that nothing leads to it is one of them.
     run_all(place.family, {{"-t", "nat", "-F"}});
-    const auto place_left = fmt::format("in {}: nat KUBE-SERVICES is missing",
-                                        backend == std::string_view{"nft"} ? "nf_tables" : "iptables-legacy's tables");
-    CHECK(ask_doctor(node, "kube-proxy-chains").says(place_left));
+    const auto flushed = ask_doctor(node, "kube-proxy-chains");
+    CHECK(flushed.says("nat KUBE-SERVICES is empty"));
+    CHECK_FALSE(flushed.says(left));
+    // Beside chains that nothing leads to it is one of them.
+    run_all(place.family, {{"-t", "filter", "-F"}});
+    CHECK(ask_doctor(node, "kube-proxy-chains").says(left + "nat KUBE-SERVICES is missing"));
+}
+
+TEST_CASE("doctor kube-proxy-chains: a backend that lost its nat table is not passed over for one that has it whole")
+{
+    const auto place = each_place();
+    const Node node{27, place.iptables};
+    {
+        const WithIptables other{place.iptables == IptablesBackend::nft ? IptablesBackend::legacy
+                                                                        : IptablesBackend::nft};
+        make_kube_proxy(place.family);
+    }
+    make_kube_proxy(place.family);
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+    run_all(place.family, {{"-t", "nat", "-F"}, {"-t", "nat", "-X"}});
+    const auto lost = ask_doctor(node, "kube-proxy-chains");
+    CHECK(lost.verdict == "critical");
+    CHECK(lost.says(fmt::format("{}: nat KUBE-SERVICES is missing", place.iptables == IptablesBackend::nft
+                                                                        ? "in nf_tables"
+                                                                        : "in iptables-legacy's tables")));
+}
+
+TEST_CASE("doctor kube-proxy-chains: chains that are not in use are no fault while the other backend cannot be read")
+{
+    const Node node{27, IptablesBackend::legacy};
+    make_kube_proxy(Family::ipv4);
+    must_run({"iptables-nft", "-N", "KUBE-FORWARD"});
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
+    // iptables-legacy's tables are read through a raw socket, nf_tables is not.
+    const auto answer = doctor_answer(run({"setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", CHAINKEEPER,
+                                           "doctor", "--json", "--check", "kube-proxy-chains"}));
+    CAPTURE(answer.text);
+    CHECK(answer.verdict == "unknown");
+    CHECK_FALSE(answer.says("is missing"));
 }
 
 TEST_CASE("doctor kube-proxy-chains: in the ipvs mode")
@@ -320,6 +375,12 @@ TEST_CASE("doctor kube-proxy-chains: in the nftables mode")
     nft_script(fmt::format("flush chain {} kube-proxy nat-output", ip));
     CHECK(ask_doctor(node, "kube-proxy-chains").says("kube-proxy services: no jump from nat-output"));
     nft_script(fmt::format("add rule {} kube-proxy nat-output jump services", ip));
+    nft_script(fmt::format("insert rule {} kube-proxy nat-output accept", ip));
+    const auto passed_by = ask_doctor(node, "kube-proxy-chains");
+    CHECK(passed_by.says("kube-proxy services: before it nat-output accepts every packet"));
+    CHECK(passed_by.says(fmt::format("nft list chain {} kube-proxy nat-output", ip)));
+    nft_script(
+        fmt::format("flush chain {0} kube-proxy nat-output\nadd rule {0} kube-proxy nat-output jump services", ip));
     CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
     nft_script(fmt::format("flush chain {} kube-proxy endpoint-GTK6MW7G-default/kubernetes/tcp/https", ip));
     const auto empty = ask_doctor(node, "kube-proxy-chains");

@@ -235,6 +235,40 @@ TEST_CASE("doctor forwarding: route_localnet is a hole until KUBE-FIREWALL is th
     check_forwards(ask_doctor(node, "forwarding"));
 }
 
+TEST_CASE("doctor forwarding: what takes packets away before KUBE-FIREWALL opens the hole, unless it drops them")
+{
+    const Node node{27, each_backend()};
+    write_text(ipv4 + "ip_forward", "1");
+    write_text(ipv4 + "conf/lo/route_localnet", "1");
+    make_once(node);
+    run_all(Family::ipv4, {{"-N", "OTHERS"}, {"-A", "OTHERS", "-j", "ACCEPT"}});
+    const auto with = [&](const std::vector<std::string>& rule) {
+        auto in_the_way = rule;
+        in_the_way.insert(in_the_way.begin(), {"-I", "INPUT"});
+        run_all(Family::ipv4, {in_the_way});
+        auto answer = ask_doctor(node, "forwarding");
+        run_all(Family::ipv4, {{"-D", "INPUT", "1"}});
+        return answer;
+    };
+    for (const auto* const how : {"-j", "-g"}) {
+        CAPTURE(how);
+        CHECK(with({how, "OTHERS"}).verdict == "critical");
+        check_forwards(with({"-p", "tcp", how, "OTHERS"}));
+    }
+    check_forwards(with({"-j", "DROP"}));
+    check_forwards(with({"-j", "REJECT"}));
+    run_all(Family::ipv4, {{"-R", "OTHERS", "1", "-j", "DROP"}});
+    check_forwards(with({"-j", "OTHERS"}));
+
+    // It drops less than kubelet's, which is behind a rule that accepts what is left.
+    run_all(Family::ipv4, {{"-I", "KUBE-FIREWALL", "-j", "ACCEPT"},
+                           {"-I", "KUBE-FIREWALL", "!", "-s", "127.0.0.0/8", "-d", "127.0.0.0/8", "-m", "conntrack",
+                            "--ctstate", "INVALID", "-j", "DROP"}});
+    CHECK(ask_doctor(node, "forwarding").verdict == "critical");
+    run_all(Family::ipv4, {{"-D", "KUBE-FIREWALL", "2"}});
+    check_forwards(ask_doctor(node, "forwarding"));
+}
+
 TEST_CASE("doctor forwarding: of the ruleset that may not be looked at nothing is known")
 {
     const Node node;

@@ -165,6 +165,12 @@ TEST_CASE("doctor modules: built in counts, and what modprobe may not load does 
     kernel.node().write("etc/modprobe.d/a.conf", "install nf_nat \\");  // which does not go on in the next file
     kernel.node().write("etc/modprobe.d/cis.conf", "/bin/false\n");
     CHECK(kernel.verdict() == Verdict::ok);
+    for (const auto* const other : {"/bin/false\n", ""}) {
+        kernel.node().write("etc/modprobe.d/a.conf", "install nf_nat /bin/false \\\n");
+        kernel.node().write("etc/modprobe.d/cis.conf", other);
+        CHECK(says(kernel.examine(), "missing: nf_nat (disabled in /etc/modprobe.d/a.conf)"));
+    }
+    kernel.node().write("etc/modprobe.d/a.conf", "");
     kernel.node().write("etc/modprobe.d/cis.conf", "# install nf_nat /bin/false\n");
     kernel.node().write("etc/modprobe.d/cis.off", "install nf_nat /bin/false\n");
     CHECK(kernel.verdict() == Verdict::ok);

@@ -62,7 +62,7 @@ TEST_CASE("survey: jumps are references where nobody has counted them, and those
     const auto survey = std::move(surveyor).finish();
     CHECK(survey.find("nat", "A")->references == 1);
     CHECK(survey.find("nat", "B")->references == 1);
-    CHECK(survey.leads_all("nat", "PREROUTING", "A"));
+    CHECK_FALSE(survey.obstacle("nat", "PREROUTING", "A"));
     CHECK(survey.find("nat", "A")->jumps.empty());
 }
 
@@ -85,18 +85,23 @@ TEST_CASE("survey: a base chain jumps where every packet gets to the rule, and t
         for_all.chain = "INPUT";
         surveyor.add_rule(for_all);
         const auto survey = std::move(surveyor).finish();
-        CHECK(survey.leads_all("nat", "OUTPUT", "FIRST"));
-        CHECK_FALSE(survey.leads_all("nat", "OUTPUT", "NARROW"));
-        CHECK(survey.leads_all("nat", "OUTPUT", "AFTER") == (end == End::other));
+        CHECK_FALSE(survey.obstacle("nat", "OUTPUT", "FIRST"));
+        CHECK(survey.obstacle("nat", "OUTPUT", "NARROW") == Obstacle{});
+        if (end == End::other)
+            CHECK_FALSE(survey.obstacle("nat", "OUTPUT", "AFTER"));
+        else
+            CHECK(survey.obstacle("nat", "OUTPUT", "AFTER") == Obstacle{.chain = "OUTPUT", .end = end});
+        CHECK(survey.obstacle("nat", "OUTPUT", "NONE") == Obstacle{});
+        CHECK(survey.obstacle("nat", "NONE", "AFTER") == Obstacle{});
         CHECK(survey.find("nat", "OUTPUT")->repeated_jumps == std::set<std::string>{"AFTER"});
-        CHECK(survey.leads_all("nat", "INPUT", "AFTER"));
+        CHECK_FALSE(survey.obstacle("nat", "INPUT", "AFTER"));
         CHECK(survey.find("nat", "INPUT")->repeated_jumps.empty());
     }
 }
 
 TEST_CASE("survey: a chain in the way keeps every packet, or sends them back")
 {
-    const auto leads_on = [](End end, bool narrows, bool is_goto) {
+    const auto obstacle = [](const SurveyedRule& first, bool is_goto = false) {
         Surveyor surveyor;
         surveyor.add_chain({.table = "nat", .chain = "OUTPUT", .policy = Verdict::accept});
         auto to_other = jump("OUTPUT", "OTHERS");
@@ -106,15 +111,18 @@ TEST_CASE("survey: a chain in the way keeps every packet, or sends them back")
         auto to_ours = jump("OUTPUT", "OURS!");
         to_ours.narrows = false;
         surveyor.add_rule(to_ours);
-        surveyor.add_rule(rule("OTHERS", end, 1, narrows));
+        surveyor.add_rule(first);
         surveyor.add_rule(rule("OTHERS", End::drop, 2, false));
-        return std::move(surveyor).finish().leads_all("nat", "OUTPUT", "OURS!");
+        return std::move(surveyor).finish().obstacle("nat", "OUTPUT", "OURS!");
     };
-    CHECK(leads_on(End::return_, false, false));
-    CHECK(leads_on(End::return_, true, false));  // some of them
-    CHECK_FALSE(leads_on(End::accept, false, false));
-    CHECK_FALSE(leads_on(End::accept, true, false));
-    CHECK_FALSE(leads_on(End::return_, false, true));
+    CHECK_FALSE(obstacle(rule("OTHERS", End::return_, 1, false)));
+    CHECK_FALSE(obstacle(rule("OTHERS", End::return_, 1)));  // some of them
+    CHECK(obstacle(rule("OTHERS", End::accept, 1, false)) == Obstacle{.chain = "OTHERS", .end = End::accept});
+    CHECK(obstacle(rule("OTHERS", End::accept, 1)) == Obstacle{.chain = "OTHERS", .end = End::drop});
+    CHECK(obstacle(rule("OTHERS", End::return_, 1, false), true) == Obstacle{.chain = "OUTPUT", .end = End::jump});
+    auto map_of_verdicts = rule("OTHERS", End::other, 1);
+    map_of_verdicts.comes_back = false;
+    CHECK_FALSE(obstacle(map_of_verdicts));
 }
 
 TEST_CASE("survey: REJECT ends what every packet gets to, and a chain masquerades by one of its rules")
