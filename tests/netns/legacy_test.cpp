@@ -192,6 +192,7 @@ TEST_CASE("legacy: the lock's file may come, and be replaced")
     const Daemon daemon{node, {.policy = {.legacy_poll = "1h"}, .arguments = {"--assume-monitor=dead"}}};
     flush(Family::ipv4);
     node.await_healthy(Family::ipv4);
+    daemon.await_log(decided(Family::ipv4, mended));
     must_run({"sh", "-c", "touch /run/new && mv /run/new /run/xtables.lock"});
     flush(Family::ipv4);
     node.await_healthy(Family::ipv4);
