@@ -28,6 +28,14 @@ bool has_target(const SurveyedRule& rule, std::string_view of_iptables, std::str
             (rule.words.ends_with(of_nft) && rule.words[rule.words.size() - of_nft.size() - 1] == ' '));
 }
 
+Obstacle obstacle_of(std::string_view name, const SurveyedChain& chain)
+{
+    auto end = chain.ending.value_or(SurveyedRule::End::other);
+    if (chain.policy && end == SurveyedRule::End::return_)
+        end = *chain.policy == Verdict::drop ? SurveyedRule::End::drop : SurveyedRule::End::accept;
+    return {.chain = std::string{name}, .end = end, .accepts_some = chain.accepts_some};
+}
+
 }  // namespace
 
 bool ends_all(const SurveyedRule& rule)
@@ -61,9 +69,9 @@ std::optional<Obstacle> Survey::obstacle(std::string_view table, std::string_vie
         return Obstacle{};
     for (std::size_t before = 0; before < std::min(way, from->jumps_reached); ++before)
         if (const auto* const between = find(table, jumps[before]); between != nullptr && between->keeps_all)
-            return Obstacle{.chain = jumps[before], .end = between->ending.value_or(SurveyedRule::End::other)};
+            return obstacle_of(jumps[before], *between);
     if (way >= from->jumps_reached)
-        return Obstacle{.chain = std::string{base}, .end = from->ending.value_or(SurveyedRule::End::other)};
+        return obstacle_of(base, *from);
     return std::nullopt;
 }
 
@@ -80,7 +88,7 @@ void Surveyor::begin_again()
 void Surveyor::add_chain(const SurveyedHeader& header)
 {
     auto& added = entry_of(entry_of(survey_.tables, header.table).chains, header.chain);
-    added.is_base = header.policy.has_value();
+    added.policy = header.policy;
     added.references = header.uses.value_or(added.references);
     is_counted_ = header.uses.has_value();
 }
@@ -108,6 +116,7 @@ void Surveyor::add_rule(const SurveyedRule& rule)
         chain_->ending = rule.end;
         chain_->keeps_all = !sends_back_;
     }
+    chain_->accepts_some = chain_->accepts_some || (!chain_->ending && rule.end == SurveyedRule::End::accept);
 }
 
 void Surveyor::enter(std::string_view table, std::string_view chain)
@@ -124,11 +133,11 @@ void Surveyor::enter(std::string_view table, std::string_view chain)
 
 void Surveyor::count_jump(const SurveyedRule& rule, bool is_repeated)
 {
-    if (chain_->is_base && !rule.narrows && !is_repeated) {
+    if (chain_->policy && !rule.narrows && !is_repeated) {
         chain_->jumps.emplace_back(rule.jump_to);
         chain_->jumps_reached += chain_->ending ? 0 : 1;
     }
-    if (chain_->is_base && is_repeated)
+    if (chain_->policy && is_repeated)
         chain_->repeated_jumps.emplace(rule.jump_to);
     if (!is_counted_)
         ++entry_of(table_->chains, rule.jump_to).references;

@@ -51,13 +51,14 @@ struct BareVerdict {
 struct SurveyedChain {
     static constexpr std::size_t most_bare = 4;
 
-    bool is_base = false;
+    std::optional<Verdict> policy{};  // of a base chain
     std::size_t rules = 0;
     std::size_t repeated = 0;    // rules that are the same as one before them
     std::size_t references = 0;  // rules and elements of maps that lead here
     bool masquerades = false;    // one of its rules does
     // What the first rule does that ends the way of every packet which gets to it: `other` is to reject, `jump` a goto.
     std::optional<SurveyedRule::End> ending{};
+    bool accepts_some = false;  // a rule before that one does
     // No packet that comes here comes back: that rule accepts, drops or rejects, and none before it returns some.
     bool keeps_all = false;
     // Of a base chain: what rules for every packet lead to, in that order; so many of them stand before the ending.
@@ -77,8 +78,9 @@ struct SurveyedTable {
 // Why not every packet that enters a base chain gets to another one: no rule for all of them leads there, or a rule of
 // `chain`, the base chain or one that is led to before, ends their way first.
 struct Obstacle {
-    std::string chain{};  // empty where no rule leads there
-    SurveyedRule::End end = SurveyedRule::End::other;
+    std::string chain{};                               // empty where no rule leads there
+    SurveyedRule::End end = SurveyedRule::End::other;  // a return from a base chain is what its policy is
+    bool accepts_some = false;                         // of those that come to `chain`
     bool operator==(const Obstacle&) const = default;
 };
 
@@ -121,6 +123,7 @@ public:
     [[nodiscard]] bool is_as_before() const override { return before_ && *before_ == survey_; }
     void add_chain(const SurveyedHeader& header) override;
     void add_rule(const SurveyedRule& rule) override;
+    [[nodiscard]] const Survey& so_far() const { return survey_; }
     [[nodiscard]] Survey finish() && { return std::move(survey_); }
 
 private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/doctor/kube_proxy_chains_check.hpp"
 
+#include "daemon/backend_evidence.hpp"
 #include "daemon/doctor/kube_proxy.hpp"
 #include "daemon/doctor/proxy_mode.hpp"
 #include "daemon/doctor/short_list.hpp"
@@ -29,8 +30,8 @@ std::string_view what_it_does(repair::SurveyedRule::End end)
     switch (end) {
     case repair::SurveyedRule::End::accept: return "accepts every packet";
     case repair::SurveyedRule::End::drop: return "drops every packet";
-    case repair::SurveyedRule::End::return_: return "sends every packet back";
-    case repair::SurveyedRule::End::jump: return "sends every packet elsewhere";
+    case repair::SurveyedRule::End::return_: return "sends back every packet";
+    case repair::SurveyedRule::End::jump: return "sends elsewhere every packet";
     case repair::SurveyedRule::End::other: return "rejects every packet";
     }
     return "";
@@ -105,13 +106,17 @@ private:
     }
 
     // What the filter table accepts gets to its Service: all that KUBE-FORWARD has besides is to drop what conntrack
-    // calls invalid.
+    // calls invalid. A chain that accepts some may be one that knows of the pods.
     void judge_obstacle(const Way& way, const repair::Obstacle& obstacle)
     {
-        const bool passes = way.table == "filter" && obstacle.end == repair::SurveyedRule::End::accept;
-        add(passes ? Verdict::warning : Verdict::critical,
+        const bool is_filter = way.table == "filter";
+        const bool passes = is_filter && obstacle.end == repair::SurveyedRule::End::accept;
+        const bool passes_some = is_filter && obstacle.accepts_some;
+        add(passes || passes_some ? Verdict::warning : Verdict::critical,
             fmt::format("{} {}: before it {} {}{}", way.table, way.chain, obstacle.chain, what_it_does(obstacle.end),
-                        passes ? ", invalid ones too" : ""),
+                        passes        ? ", invalid ones too"
+                        : passes_some ? " that it has not accepted"
+                                      : ""),
             fmt::format("Take that rule out, or move it behind the jump to {} (`{}` lists them)", way.chain,
                         list_command(place_, way.table, obstacle.chain)));
     }
@@ -224,14 +229,35 @@ std::vector<ProxyChains> find_chains(Judgement& judgement, const Node& node)
     return found;
 }
 
-// Chains of another mode, or such in the other backend that are not in use, beside those that are.
-bool is_left_over(const ProxyChains& found, const std::vector<ProxyChains>& all)
+// kubelet's chains in mangle, by which the image of kube-proxy chooses its iptables
+// (kubernetes-sigs/iptables-wrappers).
+bool is_kubelets(const Survey& survey)
 {
-    return !found.mode->is_nftables() && std::ranges::any_of(all, [&](const ProxyChains& other) {
-        const bool is_of_nftables = other.mode != nullptr && other.mode->is_nftables();
-        const bool is_real = is_of_nftables || (!is_in_use(*found.survey) && is_in_use(*other.survey));
-        return other.place.family == found.place.family && is_real;
-    });
+    return has(survey, "mangle", "KUBE-IPTABLES-HINT") || has(survey, "mangle", "KUBE-KUBELET-CANARY");
+}
+
+// The chains of its family beside which these are left over, of another mode or in another backend: those where
+// kubelet's are, or, where that does not tell, those in use beside such as are not. nullptr where they are not.
+const ProxyChains* successor_of(const ProxyChains& found, const std::vector<ProxyChains>& all)
+{
+    const auto succeeds = [&](const ProxyChains& other) {
+        if (other.place.family != found.place.family || other.mode == nullptr || found.mode->is_nftables())
+            return false;
+        const bool is_here = is_kubelets(*found.survey);
+        const bool is_there = is_kubelets(*other.survey);
+        return other.mode->is_nftables() ||
+               (is_here == is_there ? !is_in_use(*found.survey) && is_in_use(*other.survey) : is_there);
+    };
+    const auto successor = std::ranges::find_if(all, succeeds);
+    return successor == all.end() ? nullptr : &*successor;
+}
+
+// Who has rules in both backends is for the check `backend` to say.
+void note_left_over(Judgement& judgement, const ProxyChains& found, const ProxyChains& successor)
+{
+    if (is_in_use(*found.survey) && !successor.mode->is_nftables())
+        judgement.add(Verdict::ok, fmt::format("{}: taken for left over, beside those {}, where kubelet's are",
+                                               to_string(found.place), place_of(successor.place.variant)));
 }
 
 bool is_of_nftables_mode(const std::vector<ProxyChains>& all, repair::Family family)
@@ -304,7 +330,11 @@ Judgement KubeProxyChainsCheck::examine(const Node& node) const
             judge_left_behind(judgement, found.place);
         // What nobody uses may be left over beside chains in a place that could not be read.
         const bool is_sure = is_complete || is_in_use(*found.survey);
-        if (found.mode != nullptr && is_sure && !is_left_over(found, all))
+        if (found.mode == nullptr || !is_sure)
+            continue;
+        if (const auto* const successor = successor_of(found, all))
+            note_left_over(judgement, found, *successor);
+        else
             Ruleset{judgement, found.place, *found.survey, *found.mode}.judge();
     }
     if (is_complete) {

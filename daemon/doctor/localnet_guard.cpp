@@ -93,7 +93,8 @@ GuardSeen stands_in(repair::Backend& backend, const repair::DesiredState& wanted
 GuardSeen stands_in_nft(repair::Backend& backend, const repair::DesiredState& wanted)
 {
     constexpr std::chrono::milliseconds patience{1000};
-    return stands_in(backend, wanted, [&] { return repair::nft::survey_table(wanted.family, "filter", patience); });
+    return stands_in(backend, wanted,
+                     [&] { return repair::nft::survey_way(wanted.family, "filter", "INPUT", patience); });
 }
 
 GuardSeen stands_in_legacy(repair::Backend& backend, const repair::DesiredState& wanted)

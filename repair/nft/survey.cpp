@@ -38,6 +38,11 @@ bool narrows(std::string_view expression, ByteView data)
 {
     if (expression == "match")
         return find_string(data, NFTA_MATCH_NAME) != "comment";
+    // So does a named quota or limit, and a map of such; other objects count, or note something.
+    if (expression == "objref") {
+        const auto type = find_u32(data, NFTA_OBJREF_IMM_TYPE);
+        return !type || *type == NFT_OBJECT_QUOTA || *type == NFT_OBJECT_LIMIT || *type == NFT_OBJECT_CONNLIMIT;
+    }
     // A verdict map says for each packet where it goes.
     return std::ranges::find(narrowing, expression) != narrowing.end();
 }
@@ -113,34 +118,71 @@ private:
 
 class Dump {
 public:
-    // Of that table alone, or of all where it has no name.
-    Dump(Socket& socket, Family family, std::string_view table, RulesetSink& sink)
-        : socket_{socket}, protocol_{protocol_of(family)}, table_{table}, sink_{sink}
+    Dump(Socket& socket, Family family, RulesetSink& sink)
+        : socket_{socket}, protocol_{protocol_of(family)}, sink_{sink}
     {
     }
 
     // False where the ruleset changed meanwhile.
     Result<bool> take() &&
     {
+        return while_it_rests([&] { return take_chains().and_then([&] { return take_rules(chains_); }); });
+    }
+
+    // The same of a base chain alone, and of those that rules for every packet lead to from there. `surveyor` is the
+    // sink.
+    Result<bool> take_way(std::string_view table, std::string_view base, const Surveyor& surveyor) &&
+    {
+        const Names of_base{{std::string{table}, std::string{base}}};
+        return while_it_rests([&] {
+            return take_chains().and_then([&] { return take_rules(of_base); }).and_then([&] {
+                return take_rules(led_to(table, base, surveyor.so_far()));
+            });
+        });
+    }
+
+private:
+    using Names = std::vector<std::pair<std::string, std::string>>;  // table and name
+
+    static Names led_to(std::string_view table, std::string_view base, const Survey& survey)
+    {
+        Names names;
+        if (const auto* const chain = survey.find(table, base))
+            for (const auto& jump : chain->jumps)
+                names.emplace_back(table, jump);
+        return names;
+    }
+
+    Result<bool> while_it_rests(const std::function<Result<void>()>& take)
+    {
         const auto before = read_generation(socket_);
         if (!before)
             return tl::unexpected(before.error());
-        if (auto read = dump(NFT_MSG_GETCHAIN, {}, [&](ByteView chain) { add_chain(chain); }); !read)
-            return tl::unexpected(read.error());
-        // Chain by chain. A dump of all rules begins anew for every 32 KiB of it, and walks past all that it has told
-        // (net/netfilter/nf_tables_api.c, nf_tables_dump_rules): 150,000 rules take it 5 s.
-        for (const auto& [table, chain] : chains_)
-            if (auto read = dump(NFT_MSG_GETRULE, {{NFTA_RULE_TABLE, table}, {NFTA_RULE_CHAIN, chain}},
-                                 [&](ByteView rule) { sink_.add_rule(reader_.read(rule)); });
-                !read)
-                return tl::unexpected(read.error());
+        if (auto taken = take(); !taken)
+            return tl::unexpected(taken.error());
         const auto after = read_generation(socket_);
         if (!after)
             return tl::unexpected(after.error());
         return !was_interrupted_ && *after == *before;
     }
 
-private:
+    Result<void> take_chains()
+    {
+        return dump(NFT_MSG_GETCHAIN, {}, [&](ByteView chain) { add_chain(chain); });
+    }
+
+    // Chain by chain. A dump of all rules begins anew for every 32 KiB of it, and walks past all that it has told
+    // (net/netfilter/nf_tables_api.c, nf_tables_dump_rules): 150,000 rules take it 5 s.
+    Result<void> take_rules(const Names& chains)
+    {
+        for (const auto& [table, chain] : chains)
+            if (auto read = dump(NFT_MSG_GETRULE, {{NFTA_RULE_TABLE, table}, {NFTA_RULE_CHAIN, chain}},
+                                 [&](ByteView rule) { sink_.add_rule(reader_.read(rule)); });
+                !read)
+                return tl::unexpected(read.error());
+        return {};
+    }
+
     Result<void> dump(std::uint16_t what, std::initializer_list<NamedAttribute> of,
                       const std::function<void(ByteView)>& take)
     {
@@ -173,8 +215,6 @@ private:
     void add_chain(ByteView chain)
     {
         const auto table = find_string(chain, NFTA_CHAIN_TABLE).value_or(std::string_view{});
-        if (!table_.empty() && table != table_)
-            return;
         const auto name = find_string(chain, NFTA_CHAIN_NAME).value_or(std::string_view{});
         const auto uses = find_u32(chain, NFTA_CHAIN_USE).value_or(0);
         sink_.add_chain({.table = table, .chain = name, .policy = policy_of(chain), .uses = uses});
@@ -184,14 +224,16 @@ private:
 
     Socket& socket_;
     std::uint8_t protocol_;
-    std::string_view table_;
     RulesetSink& sink_;
     RuleReader reader_;
-    std::vector<std::pair<std::string, std::string>> chains_;  // with something in them: table and name
+    Names chains_;  // with something in them
     bool was_interrupted_ = false;
 };
 
-Result<void> survey_tables(Family family, std::string_view table, std::chrono::nanoseconds patience, RulesetSink& sink)
+// Takes it until nothing has changed meanwhile, or it is the same twice; from the third time on only until the
+// deadline.
+Result<void> take_until_settled(std::chrono::nanoseconds patience, RulesetSink& sink,
+                                const std::function<Result<bool>(Socket&)>& take)
 {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     auto socket = Socket::open();
@@ -200,7 +242,7 @@ Result<void> survey_tables(Family family, std::string_view table, std::chrono::n
     unsigned times = 0;
     do {
         sink.begin_again();
-        const auto taken = Dump{*socket, family, table, sink}.take();
+        const auto taken = take(*socket);
         if (!taken && taken.error().code == ErrorCode::unsupported)
             return {};
         if (!taken)
@@ -216,18 +258,24 @@ Result<void> survey_tables(Family family, std::string_view table, std::chrono::n
 
 Result<void> survey(Family family, std::chrono::nanoseconds patience, RulesetSink& sink)
 {
-    return survey_tables(family, {}, patience, sink);
+    return take_until_settled(patience, sink, [&](Socket& socket) { return Dump{socket, family, sink}.take(); });
 }
 
 Result<Survey> survey(Family family, std::chrono::nanoseconds patience)
 {
-    return survey_table(family, {}, patience);
+    Surveyor surveyor;
+    return survey(family, patience, surveyor).map([&] { return std::move(surveyor).finish(); });
 }
 
-Result<Survey> survey_table(Family family, std::string_view table, std::chrono::nanoseconds patience)
+Result<Survey> survey_way(Family family, std::string_view table, std::string_view base,
+                          std::chrono::nanoseconds patience)
 {
     Surveyor surveyor;
-    return survey_tables(family, table, patience, surveyor).map([&] { return std::move(surveyor).finish(); });
+    return take_until_settled(patience, surveyor,
+                              [&](Socket& socket) {
+                                  return Dump{socket, family, surveyor}.take_way(table, base, surveyor);
+                              })
+        .map([&] { return std::move(surveyor).finish(); });
 }
 
 }  // namespace chainkeeper::repair::nft

@@ -18,7 +18,9 @@ namespace chainkeeper::repair::nft {
 Result<Survey> survey(Family family, std::chrono::nanoseconds patience);
 // The same, told to `sink`.
 Result<void> survey(Family family, std::chrono::nanoseconds patience, RulesetSink& sink);
-// Of one table alone; the kernel tells of all chains even so.
-Result<Survey> survey_table(Family family, std::string_view table, std::chrono::nanoseconds patience);
+// Of a base chain, and of the chains that rules for every packet lead to from there: their rules. Of all other chains
+// no more than that they are there.
+Result<Survey> survey_way(Family family, std::string_view table, std::string_view base,
+                          std::chrono::nanoseconds patience);
 
 }  // namespace chainkeeper::repair::nft

@@ -122,13 +122,17 @@ TEST_CASE("doctor kube-proxy-chains: what is missing, empty, not reached, stale 
                       .verdict = "critical",
                       .said = "filter KUBE-FORWARD: before it DOCKER-USER drops every packet",
                       .mend = {{"-I", "DOCKER-USER", "-p", "tcp", "-j", "RETURN"}}},
+                     {.make = {{"-R", "DOCKER-USER", "1", "-p", "tcp", "-j", "ACCEPT"}},
+                      .verdict = "warning",
+                      .said = "filter KUBE-FORWARD: before it DOCKER-USER drops every packet that it has not accepted",
+                      .mend = {{"-R", "DOCKER-USER", "1", "-p", "tcp", "-j", "RETURN"}}},
                      {.make = {{"-D", "DOCKER-USER", "1"}, {"-R", "DOCKER-USER", "1", "-j", "ACCEPT"}},
                       .verdict = "warning",
                       .said = "filter KUBE-FORWARD: before it DOCKER-USER accepts every packet, invalid ones too",
                       .mend = {{"-F", "DOCKER-USER"}}},
                      {.make = {{"-I", "FORWARD", "-g", "DOCKER-USER"}},
                       .verdict = "critical",
-                      .said = "filter KUBE-FORWARD: before it FORWARD sends every packet elsewhere",
+                      .said = "filter KUBE-FORWARD: before it FORWARD sends elsewhere every packet",
                       .mend = {{"-D", "FORWARD", "1"}, {"-D", "FORWARD", "1"}}},
                      {.make = {{"-t", "nat", "-F", "KUBE-MARK-MASQ"}},
                       .verdict = "critical",
@@ -167,7 +171,7 @@ TEST_CASE("doctor kube-proxy-chains: what others repeat, and NodePorts that nobo
     CHECK(answer.verdict == "ok");
 }
 
-TEST_CASE("doctor kube-proxy-chains: a chain that sends some packets back by a map of verdicts lets them pass")
+TEST_CASE("doctor kube-proxy-chains: a map of verdicts may send packets back, and a quota is not for all of them")
 {
     const auto family = each_family();
     const std::string ip = family == Family::ipv4 ? "ip" : "ip6";
@@ -180,6 +184,10 @@ TEST_CASE("doctor kube-proxy-chains: a chain that sends some packets back by a m
     CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
     nft_script(fmt::format("flush chain {0} filter WEB\nadd rule {0} filter WEB drop", ip));
     CHECK(ask_doctor(node, "kube-proxy-chains").says("before it WEB drops every packet"));
+    nft_script(fmt::format("flush chain {0} filter WEB\nadd quota {0} filter much {{ over 100 mbytes; }}\n"
+                           "add rule {0} filter WEB quota name \"much\" drop",
+                           ip));
+    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
 }
 
 // Adds to a set of nf_tables' inet family and takes it out again, a transaction each, until it is destroyed.
@@ -195,8 +203,11 @@ Process writer_of_set(const std::string& set)
 TEST_CASE("doctor: a ruleset is read beside those who change another family all the time")
 {
     const Node node;
+    make_once(node);
     make_kube_proxy(Family::ipv4);
     make_services(Family::ipv4, 10'000);
+    const std::string route_localnet = "/proc/sys/net/ipv4/conf/lo/route_localnet";
+    write_text(route_localnet, "1");
     const auto first = writer_of_set("first");
     const auto second = writer_of_set("second");
     const auto idle = generation();
@@ -205,7 +216,9 @@ TEST_CASE("doctor: a ruleset is read beside those who change another family all 
     const auto answer = ask_doctor(node, "rule-corruption");
     CAPTURE(answer.text);
     CHECK(answer.verdict == "ok");
+    CHECK(ask_doctor(node, "forwarding").says("KUBE-FIREWALL guards it"));
     CHECK(generation() > before);
+    write_text(route_localnet, "0");
 }
 
 TEST_CASE("doctor kube-proxy-chains: a flush that took most of them, and one that took all")
@@ -284,23 +297,36 @@ TEST_CASE("doctor kube-proxy-chains: a chain that was left in the other backend,
     CHECK(ask_doctor(node, "kube-proxy-chains").says(left + "nat KUBE-SERVICES is missing"));
 }
 
-TEST_CASE("doctor kube-proxy-chains: a backend that lost its nat table is not passed over for one that has it whole")
+TEST_CASE("doctor kube-proxy-chains: of two backends with its chains kubelet's counts, and without kubelet's both do")
 {
     const auto place = each_place();
     const Node node{27, place.iptables};
+    const bool is_nft = place.iptables == IptablesBackend::nft;
+    const WithIptables used{place.iptables};
+    const auto in_other = [&](const Commands& commands) {
+        const WithIptables other{is_nft ? IptablesBackend::legacy : IptablesBackend::nft};
+        run_all(place.family, commands);
+    };
     {
-        const WithIptables other{place.iptables == IptablesBackend::nft ? IptablesBackend::legacy
-                                                                        : IptablesBackend::nft};
+        const WithIptables other{is_nft ? IptablesBackend::legacy : IptablesBackend::nft};
         make_kube_proxy(place.family);
     }
     make_kube_proxy(place.family);
-    CHECK(ask_doctor(node, "kube-proxy-chains").verdict == "ok");
-    run_all(place.family, {{"-t", "nat", "-F"}, {"-t", "nat", "-X"}});
+    const auto missing_in = [](bool nft) {
+        return fmt::format("in {}: nat KUBE-SERVICES is missing", nft ? "nf_tables" : "iptables-legacy's tables");
+    };
+    const Commands lose_nat{{"-t", "nat", "-F"}, {"-t", "nat", "-X"}};
+    in_other(lose_nat);
+    CHECK(ask_doctor(node, "kube-proxy-chains").says(missing_in(!is_nft)));
+    run_all(place.family, {{"-t", "mangle", "-N", "KUBE-IPTABLES-HINT"}});
+    const auto left_over = ask_doctor(node, "kube-proxy-chains");
+    CHECK(left_over.verdict == "ok");
+    CHECK(left_over.says("taken for left over"));
+    run_all(place.family, lose_nat);
     const auto lost = ask_doctor(node, "kube-proxy-chains");
     CHECK(lost.verdict == "critical");
-    CHECK(lost.says(fmt::format("{}: nat KUBE-SERVICES is missing", place.iptables == IptablesBackend::nft
-                                                                        ? "in nf_tables"
-                                                                        : "in iptables-legacy's tables")));
+    CHECK(lost.says(missing_in(is_nft)));
+    CHECK_FALSE(lost.says(missing_in(!is_nft)));
 }
 
 TEST_CASE("doctor kube-proxy-chains: chains that are not in use are no fault while the other backend cannot be read")

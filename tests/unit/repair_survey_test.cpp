@@ -87,10 +87,11 @@ TEST_CASE("survey: a base chain jumps where every packet gets to the rule, and t
         const auto survey = std::move(surveyor).finish();
         CHECK_FALSE(survey.obstacle("nat", "OUTPUT", "FIRST"));
         CHECK(survey.obstacle("nat", "OUTPUT", "NARROW") == Obstacle{});
+        const auto what_is_done = end == End::return_ ? End::accept : end;  // by the policy
         if (end == End::other)
             CHECK_FALSE(survey.obstacle("nat", "OUTPUT", "AFTER"));
         else
-            CHECK(survey.obstacle("nat", "OUTPUT", "AFTER") == Obstacle{.chain = "OUTPUT", .end = end});
+            CHECK(survey.obstacle("nat", "OUTPUT", "AFTER") == Obstacle{.chain = "OUTPUT", .end = what_is_done});
         CHECK(survey.obstacle("nat", "OUTPUT", "NONE") == Obstacle{});
         CHECK(survey.obstacle("nat", "NONE", "AFTER") == Obstacle{});
         CHECK(survey.find("nat", "OUTPUT")->repeated_jumps == std::set<std::string>{"AFTER"});
@@ -118,7 +119,8 @@ TEST_CASE("survey: a chain in the way keeps every packet, or sends them back")
     CHECK_FALSE(obstacle(rule("OTHERS", End::return_, 1, false)));
     CHECK_FALSE(obstacle(rule("OTHERS", End::return_, 1)));  // some of them
     CHECK(obstacle(rule("OTHERS", End::accept, 1, false)) == Obstacle{.chain = "OTHERS", .end = End::accept});
-    CHECK(obstacle(rule("OTHERS", End::accept, 1)) == Obstacle{.chain = "OTHERS", .end = End::drop});
+    CHECK(obstacle(rule("OTHERS", End::accept, 1)) ==
+          Obstacle{.chain = "OTHERS", .end = End::drop, .accepts_some = true});
     CHECK(obstacle(rule("OTHERS", End::return_, 1, false), true) == Obstacle{.chain = "OUTPUT", .end = End::jump});
     auto map_of_verdicts = rule("OTHERS", End::other, 1);
     map_of_verdicts.comes_back = false;
@@ -213,6 +215,6 @@ TEST_CASE("survey: what was told before it began again does not count")
     surveyor.add_rule(jump("PREROUTING", "A"));
     const auto survey = std::move(surveyor).finish();
     CHECK(survey.tables.at("nat").rules == 2);
-    CHECK_FALSE(survey.find("nat", "PREROUTING")->is_base);
+    CHECK_FALSE(survey.find("nat", "PREROUTING")->policy);
     CHECK(survey.find("nat", "A")->references == 1);
 }
