@@ -3,6 +3,7 @@
 #include "policies/text_file.hpp"
 #include "repair/process/child_process.hpp"
 #include "tests/unit/sample_reports.hpp"
+#include "tests/unit/source_tree.hpp"
 
 #include <algorithm>
 #include <doctest/doctest.h>
@@ -20,12 +21,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
+const std::filesystem::path shipped_catalog = source_tree / "systemd/chainkeeper.catalog";
+
 // What is beneath "-- ID", by id.
 using Catalog = std::multimap<std::string, std::string>;
 
 std::string catalog_text()
 {
-    const auto text = policies::read_text_file(CATALOG);
+    const auto text = policies::read_text_file(shipped_catalog);
     REQUIRE(text);
     return *text;
 }
@@ -70,7 +73,7 @@ public:
     {
         std::filesystem::create_directories(path_ / "usr/lib/systemd/catalog");
         std::filesystem::create_directories(path_ / "var/lib/systemd/catalog");
-        std::filesystem::copy_file(CATALOG, path_ / "usr/lib/systemd/catalog/chainkeeper.catalog");
+        std::filesystem::copy_file(shipped_catalog, path_ / "usr/lib/systemd/catalog/chainkeeper.catalog");
     }
     ~CatalogRoot() { std::filesystem::remove_all(path_); }
     CatalogRoot(const CatalogRoot&) = delete;
